@@ -1,0 +1,12 @@
+/* Borrowed byte slices: the little that is not inline. */
+#include "base/bytes.h"
+
+int bytes_to_str(struct bytes b, char *dst, size_t cap)
+{
+    if (b.n >= cap || (b.n && memchr(b.p, 0, b.n)))
+        return -1;
+    if (b.n)
+        memcpy(dst, b.p, b.n);
+    dst[b.n] = 0;
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* The table of file calls and the compound operations built on it. */
+#include "base/fs.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int posix_openat(int dirfd, const char *name, int flags, mode_t mode)
+{
+    return openat(dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
+static int posix_fstat(int fd, struct stat *st)
+{
+    return fstat(fd, st);
+}
+
+const struct fs *fs_posix(void)
+{
+    static const struct fs table = {
+        .openat = posix_openat,
+        .close = close,
+        .pread = pread,
+        .pwritev = pwritev,
+        .fdatasync = fdatasync,
+        .fsync = fsync,
+        .ftruncate = ftruncate,
+        .fstat = posix_fstat,
+        .mkdirat = mkdirat,
+        .renameat = renameat,
+        .unlinkat = unlinkat,
+    };
+    return &table;
+}
+
+int fs_open_dir(const struct fs *fs, int dirfd, const char *name, struct err *err)
+{
+    int fd = fs->openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open the directory %s", name);
+    return fd;
+}
+
+int fs_pwrite_all(const struct fs *fs, int fd, struct bytes data, off_t off, struct err *err)
+{
+    while (data.n) {
+        struct iovec iov = {(void *)(uintptr_t)data.p, data.n};
+        ssize_t n = fs->pwritev(fd, &iov, 1, off);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_io(err, n < 0 ? errno : EIO, "write");
+        data = bytes_skip(data, (size_t)n);
+        off += n;
+    }
+    return 0;
+}
+
+int fs_pread_full(const struct fs *fs, int fd, void *buf, size_t n, off_t off, size_t *got,
+                  struct err *err)
+{
+    *got = 0;
+    while (*got < n) {
+        ssize_t r = fs->pread(fd, (uint8_t *)buf + *got, n - *got, off + (off_t)*got);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return err_io(err, errno, "read");
+        if (r == 0)
+            break;
+        *got += (size_t)r;
+    }
+    return 0;
+}
+
+static int write_and_sync(const struct fs *fs, int dirfd, const char *name, struct bytes data,
+                          struct err *err)
+{
+    int fd = fs->openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC, FS_FILE_MODE);
+    if (fd < 0)
+        return err_io(err, errno, "create");
+    int rc = fs_pwrite_all(fs, fd, data, 0, err);
+    if (rc == 0 && fs->fsync(fd) < 0)
+        rc = err_io(err, errno, "fsync");
+    if (fs->close(fd) < 0 && rc == 0)
+        rc = err_io(err, errno, "close");
+    return rc;
+}
+
+int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct bytes data,
+                    struct err *err)
+{
+    char tmp[300];
+    snprintf(tmp, sizeof tmp, "%s.tmp", name);
+    if (write_and_sync(fs, dirfd, tmp, data, err) < 0)
+        return err_prefix(err, "cannot write %s", tmp);
+    if (fs->renameat(dirfd, tmp, dirfd, name) < 0)
+        return err_io(err, errno, "cannot rename %s to %s", tmp, name);
+    if (fs->fsync(dirfd) < 0)
+        return err_io(err, errno, "cannot fsync the directory of %s", name);
+    return 0;
+}
+
+static int read_open_file(const struct fs *fs, int fd, size_t max, char **data, size_t *n,
+                          struct err *err)
+{
+    struct stat st;
+    if (fs->fstat(fd, &st) < 0)
+        return err_io(err, errno, "stat");
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, "not a regular file");
+    if ((uint64_t)st.st_size > max)
+        return err_set(err, "%lld bytes are more than the %zu expected at the most",
+                       (long long)st.st_size, max);
+    *data = mem_alloc((size_t)st.st_size + 1);
+    if (fs_pread_full(fs, fd, *data, (size_t)st.st_size, 0, n, err) == 0) {
+        (*data)[*n] = 0;
+        return 0;
+    }
+    free(*data);
+    *data = NULL;
+    return -1;
+}
+
+int fs_read_file(const struct fs *fs, int dirfd, const char *name, size_t max, char **data,
+                 size_t *n, struct err *err)
+{
+    *data = NULL;
+    *n = 0;
+    int fd = fs->openat(dirfd, name, O_RDONLY, 0);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name);
+    int rc = read_open_file(fs, fd, max, data, n, err);
+    fs->close(fd);
+    return rc < 0 ? err_prefix(err, "cannot read %s", name) : 0;
+}
