@@ -32,7 +32,7 @@ void buf_truncate(struct buf *b, size_t len);
 
 static inline struct bytes buf_bytes(const struct buf *b)
 {
-    return bytes_of(b->data + b->off, b->len);
+    return bytes_of(b->data ? b->data + b->off : NULL, b->len);
 }
 
 void wr_bytes(struct buf *b, struct bytes v);

@@ -75,7 +75,7 @@ static inline void put_le32(uint8_t *p, uint32_t v)
 
 static inline struct rd rd_of(struct bytes b)
 {
-    struct rd r = {b.p, b.p + b.n, false};
+    struct rd r = {b.p, b.n ? b.p + b.n : b.p, false};
     return r;
 }
 
