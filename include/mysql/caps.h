@@ -1,0 +1,13 @@
+/* Capability flags of the handshake (MySQL internals manual, "Capabilities Flags"). */
+#ifndef BINLOGD_MYSQL_CAPS_H
+#define BINLOGD_MYSQL_CAPS_H
+
+#define CAP_LONG_PASSWORD     0x00000001u
+#define CAP_LONG_FLAG         0x00000004u
+#define CAP_PROTOCOL_41       0x00000200u
+#define CAP_SSL               0x00000800u
+#define CAP_TRANSACTIONS      0x00002000u
+#define CAP_SECURE_CONNECTION 0x00008000u
+#define CAP_PLUGIN_AUTH       0x00080000u
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * What a replica and its source say to each other after login: COM_REGISTER_SLAVE,
+ * COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID, the bytes before each event, the semi-sync ACK.
+ *
+ * Facts: manual, "Replication Protocol"; the semi-sync header and ACK were seen on 5.7 to 9.7 and
+ * MariaDB 10.11.
+ */
+#ifndef BINLOGD_MYSQL_REPL_H
+#define BINLOGD_MYSQL_REPL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define COM_QUERY            0x03
+#define COM_BINLOG_DUMP      0x12
+#define COM_REGISTER_SLAVE   0x15
+#define COM_BINLOG_DUMP_GTID 0x1e
+
+/* Dump flag: heartbeats may have the 64-bit form (type 41, 8.0.26+). */
+#define REPL_DUMP_HEARTBEAT_V2 0x0002
+
+struct repl_register {
+    uint32_t server_id;
+    const char *report_host; /* at most 255 bytes; shown by SHOW REPLICAS */
+    uint16_t report_port;
+};
+
+struct repl_dump {
+    uint32_t server_id;
+    uint16_t flags;
+    const char *file; /* empty: the source's first file */
+    uint64_t pos;     /* COM_BINLOG_DUMP carries only 32 bits of it */
+};
+
+void repl_register_encode(struct buf *out, const struct repl_register *r);
+void repl_dump_encode(struct buf *out, const struct repl_dump *d);
+/* With an empty GTID set: the source sends the file from pos, excluding nothing. */
+void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d);
+
+/* The ACK for everything up to pos in file (name without NUL, under 512 bytes). It travels with
+ * sequence number 0 in its packet header, always. */
+void repl_ack_encode(struct buf *out, uint64_t pos, const char *file);
+
+#define REPL_SEMI_SYNC_MAGIC 0xef
+#define REPL_SEMI_SYNC_ACK   0x01
+
+/* The bytes before the event in a packet of a dump: 00, and with semi-sync EF and a flag byte.
+ * Returns how many they are, or -1 when they are not as they must be. */
+int repl_event_prefix_decode(struct bytes payload, bool semi_sync, bool *ack_wanted,
+                             struct err *err);
+
+#endif

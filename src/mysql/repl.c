@@ -1,0 +1,67 @@
+/* Codecs of the replication commands and of the prefix of each event. */
+#include "mysql/repl.h"
+
+#include "mysql/reply.h"
+
+static void wr_str8(struct buf *out, const char *s)
+{
+    size_t n = strlen(s);
+    n = n > 255 ? 255 : n;
+    wr_u8(out, (uint8_t)n);
+    wr_bytes(out, bytes_of(s, n));
+}
+
+void repl_register_encode(struct buf *out, const struct repl_register *r)
+{
+    wr_u8(out, COM_REGISTER_SLAVE);
+    wr_u32(out, r->server_id);
+    wr_str8(out, r->report_host);
+    wr_str8(out, ""); /* user and password: a source only shows them, and we do not give them */
+    wr_str8(out, "");
+    wr_u16(out, r->report_port);
+    wr_u32(out, 0); /* rank, unused */
+    wr_u32(out, 0); /* source id, filled in by the source */
+}
+
+void repl_dump_encode(struct buf *out, const struct repl_dump *d)
+{
+    wr_u8(out, COM_BINLOG_DUMP);
+    wr_u32(out, (uint32_t)d->pos);
+    wr_u16(out, d->flags);
+    wr_u32(out, d->server_id);
+    wr_str(out, d->file);
+}
+
+void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d)
+{
+    wr_u8(out, COM_BINLOG_DUMP_GTID);
+    wr_u16(out, d->flags);
+    wr_u32(out, d->server_id);
+    wr_u32(out, (uint32_t)strlen(d->file));
+    wr_str(out, d->file);
+    wr_u64(out, d->pos);
+    wr_u32(out, 8); /* the empty set: a count of zero uuids */
+    wr_u64(out, 0);
+}
+
+void repl_ack_encode(struct buf *out, uint64_t pos, const char *file)
+{
+    wr_u8(out, REPL_SEMI_SYNC_MAGIC);
+    wr_u64(out, pos);
+    wr_str(out, file);
+}
+
+int repl_event_prefix_decode(struct bytes payload, bool semi_sync, bool *ack_wanted,
+                             struct err *err)
+{
+    int prefix = semi_sync ? 3 : 1;
+    *ack_wanted = false;
+    if (payload.n < (size_t)prefix || payload.p[0] != REPLY_OK)
+        return err_set(err, "a packet of the dump does not begin with an OK byte");
+    if (!semi_sync)
+        return prefix;
+    if (payload.p[1] != REPL_SEMI_SYNC_MAGIC || payload.p[2] > REPL_SEMI_SYNC_ACK)
+        return err_set(err, "an event lacks the semi-sync header");
+    *ack_wanted = payload.p[2] == REPL_SEMI_SYNC_ACK;
+    return prefix;
+}
