@@ -1,0 +1,422 @@
+/* Connections on the loop: connect, read, write, TLS, close. */
+#include "net/conn.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define KEEPALIVE_IDLE_S     10
+#define KEEPALIVE_INTERVAL_S 5
+#define KEEPALIVE_COUNT      3
+#define USER_TIMEOUT_MS      20000 /* unacknowledged output for so long: the peer is gone */
+
+enum conn_state {
+    CONN_CONNECTING, /* awaits that the socket becomes writable */
+    CONN_OPEN,       /* bytes flow */
+    CONN_HANDSHAKE,  /* awaits the peer's part of the TLS handshake */
+    CONN_CLOSED      /* awaits that its last callback returns */
+};
+
+struct conn {
+    struct ev_loop *loop;
+    const struct conn_ops *ops;
+    void *ctx;
+    int fd;
+    enum conn_state state;
+    unsigned depth; /* of callbacks that are running */
+    bool paused;
+    bool read_wants_write; /* TLS only */
+    bool write_wants_read;
+    SSL *ssl;
+    struct ev_io reader;
+    struct ev_io writer;
+    uint8_t *in; /* in_size bytes, of which in[in_off .. in_end) await their use */
+    size_t in_size;
+    size_t in_off;
+    size_t in_end;
+    uint64_t received;
+    struct buf out;
+};
+
+static void conn_free(struct conn *c)
+{
+    SSL_free(c->ssl);
+    buf_fini_secret(&c->out);
+    free(c->in);
+    free(c);
+}
+
+/* Each entry from the loop is bracketed by these, so that closing inside a callback is safe. */
+static void enter(struct conn *c)
+{
+    c->depth++;
+}
+
+static void leave(struct conn *c)
+{
+    if (--c->depth == 0 && c->state == CONN_CLOSED)
+        conn_free(c);
+}
+
+void conn_close(struct conn *c, const char *fmt, ...)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    char reason[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(reason, sizeof reason, fmt, ap);
+    va_end(ap);
+    enter(c);
+    c->state = CONN_CLOSED;
+    ev_io_stop(c->loop, &c->reader);
+    ev_io_stop(c->loop, &c->writer);
+    close(c->fd);
+    c->ops->closed(c->ctx, reason);
+    leave(c);
+}
+
+/* Starts and stops the watchers as state and flags ask for. */
+static void update_watchers(struct conn *c)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    bool want_write =
+        c->state == CONN_CONNECTING || c->read_wants_write || (c->out.len && !c->write_wants_read);
+    bool want_read = c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
+    if (want_write)
+        ev_io_start(c->loop, &c->writer);
+    else
+        ev_io_stop(c->loop, &c->writer);
+    if (want_read)
+        ev_io_start(c->loop, &c->reader);
+    else
+        ev_io_stop(c->loop, &c->reader);
+}
+
+static void close_by_errno(struct conn *c, const char *what)
+{
+    conn_close(c, "%s: %s", what, strerrordesc_np(errno));
+}
+
+static void close_by_tls(struct conn *c, const char *what)
+{
+    char why[300];
+    tls_explain(c->ssl, why, sizeof why);
+    conn_close(c, "%s: %s", what, why);
+}
+
+static void set_socket_options(int fd)
+{
+    int one = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
+    unsigned timeout_ms = USER_TIMEOUT_MS;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
+/* How a read or write ended. */
+enum io_result { IO_SOME, IO_AGAIN, IO_CLOSED };
+
+static enum io_result tls_result(struct conn *c, int rc, bool *wants_other, int other,
+                                 const char *what)
+{
+    *wants_other = false;
+    switch (SSL_get_error(c->ssl, rc)) {
+    case SSL_ERROR_WANT_READ:
+        *wants_other = other == SSL_ERROR_WANT_READ;
+        return IO_AGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        *wants_other = other == SSL_ERROR_WANT_WRITE;
+        return IO_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        conn_close(c, "the peer closed the connection");
+        return IO_CLOSED;
+    case SSL_ERROR_SYSCALL:
+        if (errno && !ERR_peek_error()) {
+            close_by_errno(c, what);
+            return IO_CLOSED;
+        }
+        break;
+    default:
+        break;
+    }
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        ERR_clear_error();
+        conn_close(c, "the peer closed the connection");
+    } else {
+        close_by_tls(c, what);
+    }
+    return IO_CLOSED;
+}
+
+static enum io_result read_tls(struct conn *c, uint8_t *dst, size_t n, size_t *got)
+{
+    ERR_clear_error();
+    errno = 0;
+    int rc = SSL_read_ex(c->ssl, dst, n, got);
+    if (rc == 1) {
+        c->read_wants_write = false;
+        return IO_SOME;
+    }
+    return tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "read");
+}
+
+static enum io_result read_plain(struct conn *c, uint8_t *dst, size_t n, size_t *got)
+{
+    ssize_t r = recv(c->fd, dst, n, 0);
+    if (r > 0) {
+        *got = (size_t)r;
+        return IO_SOME;
+    }
+    if (r == 0)
+        conn_close(c, "the peer closed the connection");
+    else if (errno == EAGAIN || errno == EINTR)
+        return IO_AGAIN;
+    else
+        close_by_errno(c, "read");
+    return IO_CLOSED;
+}
+
+/* Reads until the buffer is full or, for TLS, no more is there; a plain socket is read once. */
+static enum io_result fill_input(struct conn *c)
+{
+    if (c->in_off) {
+        memmove(c->in, c->in + c->in_off, c->in_end - c->in_off);
+        c->in_end -= c->in_off;
+        c->in_off = 0;
+    }
+    enum io_result result = IO_SOME;
+    size_t before = c->in_end;
+    while (c->in_end < c->in_size && result == IO_SOME) {
+        size_t got = 0;
+        result = c->ssl ? read_tls(c, c->in + c->in_end, c->in_size - c->in_end, &got)
+                        : read_plain(c, c->in + c->in_end, c->in_size - c->in_end, &got);
+        if (result == IO_CLOSED)
+            return IO_CLOSED;
+        c->in_end += got;
+        if (!c->ssl)
+            break;
+    }
+    c->received += c->in_end - before;
+    return c->in_end > before ? IO_SOME : IO_AGAIN;
+}
+
+static void step_handshake(struct conn *c)
+{
+    ERR_clear_error();
+    errno = 0;
+    int rc = SSL_do_handshake(c->ssl);
+    if (rc == 1) {
+        c->state = CONN_OPEN;
+        c->read_wants_write = false;
+        c->ops->secured(c->ctx);
+    } else {
+        tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake");
+    }
+}
+
+/* What the callback leaves may also be the beginning of TLS, when it called conn_start_tls. */
+static void offer_input(struct conn *c)
+{
+    size_t used = c->ops->data(c->ctx, bytes_of(c->in + c->in_off, c->in_end - c->in_off));
+    if (c->state == CONN_CLOSED)
+        return;
+    BUG_ON(used > c->in_end - c->in_off);
+    c->in_off += used;
+    if (c->in_off == c->in_end)
+        c->in_off = c->in_end = 0;
+    if (c->state != CONN_HANDSHAKE)
+        return;
+    if (c->in_end)
+        conn_close(c, "bytes in clear came where TLS begins");
+    else
+        step_handshake(c);
+}
+
+static void step_read(struct conn *c)
+{
+    if (c->state == CONN_HANDSHAKE) {
+        step_handshake(c);
+        return;
+    }
+    if (c->write_wants_read) {
+        c->write_wants_read = false;
+        conn_flush(c);
+    }
+    if (c->paused || c->state != CONN_OPEN)
+        return;
+    if (fill_input(c) == IO_CLOSED || c->in_off == c->in_end)
+        return;
+    offer_input(c);
+    /* What OpenSSL holds already gives no event on the socket. */
+    if (c->state == CONN_OPEN && c->ssl && SSL_has_pending(c->ssl))
+        ev_feed_event(c->loop, &c->reader, EV_READ);
+}
+
+static void step_connect(struct conn *c)
+{
+    int failure = 0;
+    socklen_t n = sizeof failure;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failure, &n);
+    if (failure) {
+        errno = failure;
+        close_by_errno(c, "cannot connect");
+        return;
+    }
+    c->state = CONN_OPEN;
+    c->ops->opened(c->ctx);
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct conn *c = w->data;
+    enter(c);
+    step_read(c);
+    update_watchers(c);
+    leave(c);
+}
+
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct conn *c = w->data;
+    enter(c);
+    if (c->state == CONN_CONNECTING)
+        step_connect(c);
+    else if (c->state == CONN_HANDSHAKE || c->read_wants_write)
+        step_read(c);
+    else
+        conn_flush(c);
+    update_watchers(c);
+    leave(c);
+}
+
+static enum io_result write_some(struct conn *c, size_t *sent)
+{
+    struct bytes data = buf_bytes(&c->out);
+    if (c->ssl) {
+        ERR_clear_error();
+        errno = 0;
+        int rc = SSL_write_ex(c->ssl, data.p, data.n, sent);
+        if (rc == 1)
+            return IO_SOME;
+        return tls_result(c, rc, &c->write_wants_read, SSL_ERROR_WANT_READ, "write");
+    }
+    ssize_t n = send(c->fd, data.p, data.n, MSG_NOSIGNAL);
+    if (n >= 0) {
+        *sent = (size_t)n;
+        return IO_SOME;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        return IO_AGAIN;
+    close_by_errno(c, "write");
+    return IO_CLOSED;
+}
+
+void conn_flush(struct conn *c)
+{
+    if (c->state != CONN_OPEN || c->write_wants_read)
+        return;
+    enter(c);
+    enum io_result result = IO_SOME;
+    while (c->out.len && result == IO_SOME) {
+        size_t sent = 0;
+        result = write_some(c, &sent);
+        if (result == IO_SOME)
+            buf_consume(&c->out, sent);
+    }
+    update_watchers(c);
+    leave(c);
+}
+
+struct conn *conn_dial(const struct conn_opts *opts, const struct addr *to, struct err *err)
+{
+    int fd = socket(to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        err_set(err, "cannot make a socket: %s", strerrordesc_np(errno));
+        return NULL;
+    }
+    if (to->ss.ss_family != AF_UNIX)
+        set_socket_options(fd);
+    if (connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS) {
+        err_set(err, "cannot connect: %s", strerrordesc_np(errno));
+        close(fd);
+        return NULL;
+    }
+    struct conn *c = mem_alloc(sizeof *c);
+    c->loop = opts->loop;
+    c->ops = opts->ops;
+    c->ctx = opts->ctx;
+    c->fd = fd;
+    c->in_size = opts->read_size;
+    c->in = mem_alloc(c->in_size);
+    ev_io_init(&c->reader, on_readable, fd, EV_READ);
+    ev_io_init(&c->writer, on_writable, fd, EV_WRITE);
+    ev_set_priority(&c->reader, opts->priority);
+    ev_set_priority(&c->writer, opts->priority);
+    c->reader.data = c->writer.data = c;
+    update_watchers(c);
+    return c;
+}
+
+void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
+{
+    c->ops = ops;
+    c->ctx = ctx;
+}
+
+void conn_start_tls(struct conn *c, struct tls *tls, const char *host)
+{
+    struct err err;
+    c->ssl = tls_client_session(tls, host, &err);
+    if (!c->ssl) {
+        conn_close(c, "%s", err.text);
+    } else if (c->out.len) {
+        conn_close(c, "the request for TLS cannot be sent");
+    } else {
+        SSL_set_fd(c->ssl, c->fd);
+        c->state = CONN_HANDSHAKE;
+    }
+}
+
+struct buf *conn_out(struct conn *c)
+{
+    return &c->out;
+}
+
+void conn_pause(struct conn *c)
+{
+    c->paused = true;
+    update_watchers(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    c->paused = false;
+    update_watchers(c);
+    if (c->state == CONN_OPEN && (c->in_end > c->in_off || (c->ssl && SSL_has_pending(c->ssl))))
+        ev_feed_event(c->loop, &c->reader, EV_READ);
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+    return c->ssl ? SSL_get_version(c->ssl) : "";
+}
+
+uint64_t conn_received(const struct conn *c)
+{
+    return c->received;
+}
