@@ -1,0 +1,37 @@
+/*
+ * Reads a stored file from its beginning and says how far it is good: header chain, lengths, CRCs,
+ * log_pos against the own 64-bit offset, transaction boundaries, GTIDs.
+ *
+ * A torn tail (the end of what a crash left) and corruption (damage to what was durable) are told
+ * apart: see enum scan_verdict.
+ */
+#ifndef BINLOGD_STORE_SCAN_H
+#define BINLOGD_STORE_SCAN_H
+
+#include "base/fs.h"
+#include "binlog/gtid_set.h"
+
+enum scan_verdict {
+    SCAN_CLEAN,  /* every byte belongs to a good event */
+    SCAN_TORN,   /* the tail from valid_end on is what a crash leaves of unsynced writes */
+    SCAN_CORRUPT /* bytes that were durable are damaged or gone: reason says where */
+};
+
+struct scan {
+    enum scan_verdict verdict;
+    char reason[200];    /* of SCAN_TORN and SCAN_CORRUPT */
+    uint64_t size;       /* of the file, bytes */
+    uint64_t valid_end;  /* end of the last good event of an unbroken chain */
+    uint64_t trx_end;    /* end of the last good event outside of a transaction; 0: none */
+    uint64_t last_start; /* start of the event that ends at trx_end */
+    bool has_format;     /* it begins with a good Format_description event */
+    bool has_previous_gtids;
+    struct gtid_set gtids; /* Previous_gtids and the transactions up to trx_end */
+};
+
+/* durable: a lower bound of what was durable before, bytes; 0 if nothing is known. -1 only when the
+ * file cannot be read. scan_fini in any case. */
+int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err);
+void scan_fini(struct scan *s);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * The store: the only place where the side that copies and the side that serves meet.
+ *
+ * A data directory holds one folder ("epoch") per source history, with the source's files under
+ * their own names. The dumper resumes, appends events and is told what is durable; whoever reads
+ * may read up to the durable end of the last complete transaction (T), never beyond.
+ *
+ * Positions: received >= durable T. Everything here runs on the loop; the journal thread does the
+ * writing. Errors of the storage come by the `failed` callback, once.
+ */
+#ifndef BINLOGD_STORE_STORE_H
+#define BINLOGD_STORE_STORE_H
+
+#include "binlog/fde.h"
+#include "binlog/gtid_set.h"
+#include "binlog/trx.h"
+#include "store/binfile.h"
+#include "store/journal.h"
+
+#define STORE_UUID_MAX 64
+
+struct store;
+
+struct store_opts {
+    const char *directory;
+    const struct fs *fs;
+    size_t ring_size; /* of the journal, bytes, a power of two */
+    /* From the journal's thread: call store_work on the loop. */
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+};
+
+/* What store_work finds out, told on the loop. */
+struct store_events {
+    void (*durable)(void *ctx); /* store_synced, store_end or the settled state moved on */
+    void (*room)(void *ctx);    /* there may be room again, after there was none */
+    void (*failed)(void *ctx, const struct err *err);
+};
+
+/* A place in the copied files. file is "" when nothing is stored; it lives until the next call that
+ * begins a file or an epoch. */
+struct store_pos {
+    const char *file;
+    uint64_t pos;
+};
+
+/* Opens and locks the directory, makes what is missing, recovers the newest epoch: its last file is
+ * scanned, a torn tail is set aside as NAME.torn-TIME and cut off, the index is rebuilt when it
+ * differs. Kinds of errors: ERR_IO, ERR_CORRUPT, ERR_OTHER (the directory is in use). */
+struct store *store_open(const struct store_opts *opts, struct err *err);
+/* Drains the journal and unlocks. NULL is accepted. */
+void store_close(struct store *s);
+void store_set_events(struct store *s, const struct store_events *events, void *ctx);
+/* The loop's part of the journal's work. */
+void store_work(struct store *s);
+
+/* The daemon's own server uuid, made at the first start. */
+const char *store_server_uuid(const struct store *s);
+/* The uuid (or what stands for it) of the source of the newest epoch; "" when there is none. */
+const char *store_source(const struct store *s);
+/* Begins a new epoch for a source, when settled; its folder is durable on return (the loop waits
+ * for it, once in a store's life). */
+int store_new_epoch(struct store *s, const char *source, struct err *err);
+
+/* Whether no file is stored in the newest epoch. */
+bool store_empty(const struct store *s);
+/* Once settled: where the dump has to begin, the start of the last event before T (or of the
+ * file's first), so that at least one event comes again and is compared. */
+struct store_pos store_resume_pos(const struct store *s);
+/* Once settled: the Format_description event of that file as it is stored; empty when nothing is.
+ */
+struct bytes store_fde(const struct store *s);
+
+/* Prepares for a new connection to the source, whatever the last one left: when all that was
+ * published is durable, everything behind T is cut off and appending goes on at store_resume_pos,
+ * where what is stored already is compared. Nothing may be asked of the source before
+ * store_settled is true, for asking is an ACK. from_start: begin at the file's first event. */
+void store_resume(struct store *s);
+void store_resume_from_start(struct store *s);
+bool store_settled(const struct store *s);
+/* After a failure of kind ERR_NO_SPACE or ERR_DIVERGED: makes the store usable again, with T as it
+ * was. Call store_resume next. */
+void store_restart(struct store *s);
+/* Bytes that can still be written to the data directory's file system. */
+uint64_t store_free_space(const struct store *s);
+
+/* Whether n bytes may be appended, with their events' ends, or a file begun. When not, `room` is
+ * called when it may be otherwise. */
+bool store_has_room(struct store *s, size_t n);
+bool store_can_begin_file(struct store *s);
+/* Begins the next file. Its first bytes, the magic, are appended by this. -1 if the name is not the
+ * successor of the present file's. */
+int store_begin_file(struct store *s, const struct binfile_name *name, struct err *err);
+/* Appends bytes of events to the present file. */
+void store_append(struct store *s, struct bytes data);
+/* The bytes of one event are complete. gtid: of the transaction that ended, or NULL. length in
+ * bytes. */
+void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
+                     const struct gtid *gtid);
+/* The GTIDs before the first file that is stored. */
+void store_add_previous_gtids(struct store *s, const struct gtid_set *set);
+/* Hands what was appended to the journal; call it when a batch of events is done. */
+void store_publish(struct store *s);
+
+/* File position behind the last byte appended, in the present file. */
+uint64_t store_write_pos(const struct store *s);
+const struct binfile_name *store_write_file(const struct store *s);
+/* Stream offsets, for comparing only: of the last byte appended, and up to where all is durable. */
+uint64_t store_offset(const struct store *s);
+uint64_t store_synced(const struct store *s);
+/* End of the last event received whole, and T. */
+struct store_pos store_received(const struct store *s);
+struct store_pos store_end(const struct store *s);
+/* The GTIDs of all transactions up to T, with those before the first file. */
+const struct gtid_set *store_gtids(const struct store *s);
+const struct binfile_list *store_files(const struct store *s);
+/* Size of all files of the epoch, bytes. */
+uint64_t store_bytes(const struct store *s);
+void store_journal_stats(struct store *s, struct journal_stats *stats);
+
+#endif

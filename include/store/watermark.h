@@ -1,0 +1,24 @@
+/*
+ * The durable bound: "NAME POSITION" in a small file beside the logs, saying up to where they were
+ * durable at some moment.
+ *
+ * It is written without a sync, at most once a second, after the sync of what it speaks of. So it
+ * can be old but never too high, and recovery can tell damage to durable bytes from a torn tail.
+ */
+#ifndef BINLOGD_STORE_WATERMARK_H
+#define BINLOGD_STORE_WATERMARK_H
+
+#include "store/binfile.h"
+
+#define WATERMARK_FILE "durable"
+
+/* A failure is not reported: an old bound is still a bound. */
+void watermark_write(const struct fs *fs, int dirfd, const struct binfile_name *name, uint64_t pos);
+struct watermark {
+    struct binfile_name name; /* text is "" when no bound is known */
+    uint64_t pos;
+};
+
+void watermark_read(struct watermark *w, const struct fs *fs, int dirfd);
+
+#endif

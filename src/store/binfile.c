@@ -1,0 +1,129 @@
+/* Names of binary log files, lists of them, the index file's text. */
+#include "store/binfile.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DIGITS_MIN 6
+#define DIGITS_MAX 10
+#define BASE_MAX   250
+
+static bool name_char(uint8_t c)
+{
+    return isalnum(c) || c == '_' || c == '.' || c == '-';
+}
+
+static size_t trailing_digits(struct bytes text)
+{
+    size_t n = 0;
+    while (n < text.n && isdigit(text.p[text.n - 1 - n]))
+        n++;
+    return n;
+}
+
+static bool name_ok(struct bytes text, size_t digits)
+{
+    if (digits < DIGITS_MIN || digits > DIGITS_MAX || text.n < digits + 2 || text.p[0] == '.')
+        return false;
+    size_t base = text.n - digits - 1;
+    if (base > BASE_MAX || text.p[base] != '.')
+        return false;
+    for (size_t i = 0; i < base; i++)
+        if (!name_char(text.p[i]))
+            return false;
+    return true;
+}
+
+int binfile_name_parse(struct binfile_name *name, struct bytes text, struct err *err)
+{
+    size_t digits = trailing_digits(text);
+    if (!name_ok(text, digits))
+        return err_set(err, "\"%.*s\" is no name for a binary log file",
+                       (int)(text.n < 64 ? text.n : 64), (const char *)text.p);
+    *name = (struct binfile_name){.base_len = text.n - digits - 1};
+    memcpy(name->text, text.p, text.n);
+    for (size_t i = name->base_len + 1; i < text.n; i++)
+        name->number = name->number * 10 + (uint64_t)(text.p[i] - '0');
+    return 0;
+}
+
+bool binfile_same_base(const struct binfile_name *a, const struct binfile_name *b)
+{
+    return a->base_len == b->base_len && memcmp(a->text, b->text, a->base_len) == 0;
+}
+
+bool binfile_name_eq(const struct binfile_name *a, const struct binfile_name *b)
+{
+    return strcmp(a->text, b->text) == 0;
+}
+
+void binfile_list_fini(struct binfile_list *l)
+{
+    free(l->at);
+    *l = (struct binfile_list){0};
+}
+
+void binfile_list_add(struct binfile_list *l, const struct binfile_name *name)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 16;
+        l->at = mem_realloc(l->at, l->cap * sizeof *l->at);
+    }
+    l->at[l->n++] = *name;
+}
+
+ssize_t binfile_list_find(const struct binfile_list *l, const struct binfile_name *name)
+{
+    for (size_t i = l->n; i-- > 0;) /* what is asked for is mostly near the end */
+        if (binfile_name_eq(&l->at[i], name))
+            return (ssize_t)i;
+    return -1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct binfile_name *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+int binfile_list_read_dir(struct binfile_list *l, int dirfd, struct err *err)
+{
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        int saved = errno;
+        if (fd >= 0)
+            close(fd);
+        return err_io(err, saved, "cannot list the files");
+    }
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        struct binfile_name name;
+        struct err ignored; /* other files may lie there: index, torn tails */
+        if (entry->d_type != DT_DIR && entry->d_type != DT_LNK &&
+            binfile_name_parse(&name, bytes_str(entry->d_name), &ignored) == 0)
+            binfile_list_add(l, &name);
+    }
+    closedir(dir);
+    if (l->n)
+        qsort(l->at, l->n, sizeof *l->at, by_number);
+    return 0;
+}
+
+void binfile_index_name(const struct binfile_name *any, char dst[BINFILE_NAME_MAX + 8])
+{
+    snprintf(dst, BINFILE_NAME_MAX + 8, "%.*s.index", (int)any->base_len, any->text);
+}
+
+void binfile_index_format(const struct binfile_list *l, struct buf *out)
+{
+    for (size_t i = 0; i < l->n; i++)
+        wr_fmt(out, "./%s\n", l->at[i].text);
+}

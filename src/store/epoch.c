@@ -1,0 +1,272 @@
+/*
+ * Epoch folders and their recovery.
+ *
+ * Recovery leaves every byte up to the last complete transaction as it is. Only the last file may
+ * be cut, only behind that point, and what is cut is kept in NAME.torn-TIME first.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "binlog/event.h"
+#include "store/store_priv.h"
+#include "store/watermark.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FOLDER_MAX    (STORE_UUID_MAX + 16)
+#define INDEX_MAX     (64u << 20)
+#define COPY_PIECE    (1u << 20)
+#define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
+
+void epoch_init(struct epoch *e)
+{
+    *e = (struct epoch){.dirfd = -1};
+    gtid_set_init(&e->gtids);
+}
+
+void epoch_fini(struct epoch *e)
+{
+    if (e->dirfd >= 0)
+        close(e->dirfd);
+    binfile_list_fini(&e->files);
+    gtid_set_fini(&e->gtids);
+    epoch_init(e);
+}
+
+/* "0001-SOURCE"; false for any other name. */
+static bool parse_folder(const char *name, unsigned *number, char source[STORE_UUID_MAX])
+{
+    int end = 0;
+    if (sscanf(name, "%9u-%n", number, &end) != 1 || end < 5 || !name[end] ||
+        strlen(name + end) >= STORE_UUID_MAX)
+        return false;
+    strcpy(source, name + end);
+    return true;
+}
+
+static int find_newest(struct epoch *e, int rootfd, char folder[FOLDER_MAX], struct err *err)
+{
+    int fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_io(err, errno, "cannot list the data directory");
+    struct dirent *entry;
+    folder[0] = 0;
+    while ((entry = readdir(dir))) {
+        unsigned number;
+        char source[STORE_UUID_MAX];
+        if (parse_folder(entry->d_name, &number, source) && number > e->number) {
+            e->number = number;
+            strcpy(e->source, source);
+            snprintf(folder, FOLDER_MAX, "%.*s", FOLDER_MAX - 1, entry->d_name);
+        }
+    }
+    closedir(dir);
+    return 0;
+}
+
+/* Copies [from, to) of the file to a new file beside it. */
+static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const char *torn,
+                     uint64_t from, uint64_t to, struct err *err)
+{
+    int out = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
+    if (out < 0)
+        return err_io(err, errno, "cannot create %s", torn);
+    uint8_t *piece = mem_alloc(COPY_PIECE);
+    int rc = 0;
+    for (uint64_t at = from; at < to && rc == 0;) {
+        size_t got;
+        size_t want = to - at < COPY_PIECE ? (size_t)(to - at) : COPY_PIECE;
+        rc = fs_pread_full(fs, fd, piece, want, (off_t)at, &got, err);
+        if (rc == 0)
+            rc = fs_pwrite_all(fs, out, bytes_of(piece, got), (off_t)(at - from), err);
+        at += want;
+    }
+    free(piece);
+    if (rc == 0 && fs->fsync(out) < 0)
+        rc = err_io(err, errno, "cannot fsync %s", torn);
+    fs->close(out);
+    return rc;
+}
+
+static void torn_name(const struct binfile_name *name, char dst[TORN_NAME_MAX])
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    int n = snprintf(dst, TORN_NAME_MAX, "%s.torn-", name->text);
+    strftime(dst + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+}
+
+static int cut_tail(const struct epoch *e, const struct fs *fs, int fd, const struct scan *scan,
+                    const struct binfile_name *name, struct err *err)
+{
+    char torn[TORN_NAME_MAX];
+    torn_name(name, torn);
+    log_warn("store", "%s ends in %llu bytes that are no complete transaction%s%s: kept in %s, cut",
+             name->text, (unsigned long long)(scan->size - scan->trx_end),
+             scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
+             scan->verdict == SCAN_TORN ? scan->reason : "", torn);
+    if (save_tail(e, fs, fd, torn, scan->trx_end, scan->size, err) < 0)
+        return -1;
+    if (fs->ftruncate(fd, (off_t)scan->trx_end) < 0)
+        return err_io(err, errno, "cannot cut %s", name->text);
+    if (fs->fdatasync(fd) < 0 || fs->fsync(e->dirfd) < 0)
+        return err_io(err, errno, "cannot fsync %s", name->text);
+    return 0;
+}
+
+/* A file without a whole Format_description holds no event: it is as if it had not been begun. */
+static int drop_unbegun(struct epoch *e, const struct fs *fs, const struct scan *scan,
+                        struct err *err)
+{
+    const struct binfile_name *name = &e->files.at[e->files.n - 1];
+    char torn[TORN_NAME_MAX];
+    torn_name(name, torn);
+    log_warn("store", "%s has no complete first event (%llu bytes): moved to %s", name->text,
+             (unsigned long long)scan->size, torn);
+    if (fs->renameat(e->dirfd, name->text, e->dirfd, torn) < 0 || fs->fsync(e->dirfd) < 0)
+        return err_io(err, errno, "cannot move %s aside", name->text);
+    e->files.n--;
+    return 0;
+}
+
+static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *scan,
+                     struct err *err)
+{
+    const struct binfile_name *name = &e->files.at[e->files.n - 1];
+    if (scan->verdict == SCAN_CORRUPT)
+        return err_kind_set(err, ERR_CORRUPT, "%s: %s; nothing was changed", name->text,
+                            scan->reason);
+    if (!scan->trx_end)
+        return drop_unbegun(e, fs, scan, err);
+    if (scan->trx_end < scan->size && cut_tail(e, fs, fd, scan, name, err) < 0)
+        return -1;
+    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start};
+    gtid_set_swap(&e->gtids, &scan->gtids);
+    return 0;
+}
+
+static int scan_last(struct epoch *e, const struct fs *fs, const struct watermark *mark,
+                     struct err *err)
+{
+    const struct binfile_name *name = &e->files.at[e->files.n - 1];
+    int fd = fs->openat(e->dirfd, name->text, O_RDWR, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name->text);
+    /* What a killed daemon had written but not synced: the dump request that follows is an ACK for
+     * all that is found here. */
+    if (fs->fdatasync(fd) < 0) {
+        fs->close(fd);
+        return err_io(err, errno, "cannot fdatasync %s", name->text);
+    }
+    struct scan scan;
+    uint64_t durable = strcmp(mark->name.text, name->text) == 0 ? mark->pos : 0;
+    int rc = scan_file(&scan, fs, fd, durable, err);
+    if (rc == 0)
+        rc = take_scan(e, fs, fd, &scan, err);
+    scan_fini(&scan);
+    fs->close(fd);
+    return rc;
+}
+
+static int check_chain(const struct epoch *e, const struct watermark *mark, struct err *err)
+{
+    const struct binfile_list *l = &e->files;
+    for (size_t i = 1; i < l->n; i++)
+        if (!binfile_same_base(&l->at[i - 1], &l->at[i]) ||
+            l->at[i].number != l->at[i - 1].number + 1)
+            return err_kind_set(err, ERR_CORRUPT,
+                                "the files are no unbroken sequence: %s is followed by %s",
+                                l->at[i - 1].text, l->at[i].text);
+    if (mark->name.text[0] && (!l->n || l->at[l->n - 1].number < mark->name.number))
+        return err_kind_set(err, ERR_CORRUPT, "%s was stored, but it is gone", mark->name.text);
+    return 0;
+}
+
+/* The index is derived: the directory is right when the two differ. */
+static int repair_index(const struct epoch *e, const struct fs *fs, struct err *err)
+{
+    if (!e->files.n)
+        return 0;
+    char name[BINFILE_NAME_MAX + 8];
+    char *text = NULL;
+    size_t n = 0;
+    struct err ignored;
+    struct buf want;
+    buf_init(&want);
+    binfile_index_name(&e->files.at[0], name);
+    binfile_index_format(&e->files, &want);
+    int rc = fs_read_file(fs, e->dirfd, name, INDEX_MAX, &text, &n, &ignored);
+    if (rc < 0 || !text || !bytes_eq(bytes_of(text, n), buf_bytes(&want))) {
+        log_warn("store", "%s %s: made anew from the directory", name,
+                 text ? "differs from the files that are there" : "is missing");
+        rc = fs_write_atomic(fs, e->dirfd, name, buf_bytes(&want), err);
+    }
+    free(text);
+    buf_fini(&want);
+    return rc;
+}
+
+static int add_sizes(struct epoch *e, struct err *err)
+{
+    for (size_t i = 0; i + 1 < e->files.n; i++) {
+        struct stat st;
+        if (fstatat(e->dirfd, e->files.at[i].text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return err_io(err, errno, "cannot stat %s", e->files.at[i].text);
+        e->closed_bytes += (uint64_t)st.st_size;
+    }
+    return 0;
+}
+
+static int recover(struct epoch *e, const struct fs *fs, struct err *err)
+{
+    struct watermark mark;
+    watermark_read(&mark, fs, e->dirfd);
+    if (binfile_list_read_dir(&e->files, e->dirfd, err) < 0 || check_chain(e, &mark, err) < 0)
+        return -1;
+    while (e->files.n && !e->end.pos)
+        if (scan_last(e, fs, &mark, err) < 0)
+            return -1;
+    return add_sizes(e, err) < 0 ? -1 : repair_index(e, fs, err);
+}
+
+int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
+{
+    char folder[FOLDER_MAX];
+    if (find_newest(e, rootfd, folder, err) < 0)
+        return -1;
+    if (!e->number)
+        return 0;
+    e->dirfd = fs_open_dir(fs, rootfd, folder, err);
+    if (e->dirfd < 0)
+        return -1;
+    return recover(e, fs, err) < 0 ? err_prefix(err, "%s", folder) : 0;
+}
+
+int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
+                 struct err *err)
+{
+    char folder[FOLDER_MAX];
+    unsigned number = e->number + 1;
+    snprintf(folder, sizeof folder, "%04u-%.*s", number, STORE_UUID_MAX - 1, source);
+    if (fs->mkdirat(rootfd, folder, FS_DIR_MODE) < 0)
+        return err_io(err, errno, "cannot make the folder %s", folder);
+    int fd = fs_open_dir(fs, rootfd, folder, err);
+    if (fd < 0)
+        return -1;
+    if (fs->fsync(rootfd) < 0) {
+        fs->close(fd);
+        return err_io(err, errno, "cannot fsync the data directory");
+    }
+    epoch_fini(e);
+    e->dirfd = fd;
+    e->number = number;
+    snprintf(e->source, sizeof e->source, "%s", source);
+    return 0;
+}

@@ -1,0 +1,512 @@
+/*
+ * The store: directory, present epoch, appending, and what of it is durable.
+ *
+ * Bytes go straight into the journal's ring. Marks remember, for stream offsets that were
+ * published, where the last complete transaction ended and which GTIDs ended there; when the
+ * journal has synced past a mark, T moves to it.
+ */
+#include "store/store.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "store_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define LOCK_FILE "binlogd.lock"
+#define UUID_FILE "server-uuid"
+#define MARKS_MAX 16384u /* a power of two */
+
+/* GTIDs of one uuid and tag that followed each other: gtid.gno .. last. */
+struct mark {
+    uint64_t offset; /* stream offset; all before it durable: the mark holds */
+    struct place end;
+    struct gtid gtid; /* gno 0: none */
+    uint64_t last;
+};
+
+struct store {
+    struct store_opts opts;
+    const struct store_events *events;
+    void *events_ctx;
+    int rootfd;
+    int lockfd;
+    char uuid[RAND_UUID_CHARS + 1];
+    struct epoch epoch;
+    struct journal *journal;
+
+    enum {
+        STORE_READY,    /* bytes may be appended */
+        STORE_DRAINING, /* awaits that all published bytes are durable */
+        STORE_REOPENING /* awaits that the last file is cut and open */
+    } phase;
+    bool from_start;
+    size_t file;   /* index of the file being appended */
+    uint64_t base; /* file position = stream offset - base, modulo 2^64 */
+    uint64_t received_pos;
+    size_t room; /* a lower bound of the journal's */
+    bool room_wanted;
+    struct mark open;   /* not yet published */
+    uint64_t open_end;  /* stream offset of its end */
+    uint64_t event_end; /* stream offset of the end of the last whole event */
+    bool open_used;
+    struct mark marks[MARKS_MAX];
+    uint64_t marks_head; /* of a ring: [tail, head) */
+    uint64_t marks_tail;
+    bool failed;
+};
+
+/* ---- opening and closing ---- */
+
+static int open_root(struct store *s, struct err *err)
+{
+    const char *path = s->opts.directory;
+    if (s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) < 0 && errno != EEXIST)
+        return err_io(err, errno, "cannot make the data directory %s", path);
+    s->rootfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* may itself be a link */
+    if (s->rootfd < 0)
+        return err_io(err, errno, "cannot open the data directory %s", path);
+    struct stat st;
+    if (fstat(s->rootfd, &st) < 0)
+        return err_io(err, errno, "cannot stat the data directory %s", path);
+    if (st.st_uid != geteuid())
+        return err_set(err,
+                       "the data directory %s belongs to user id %u, not to %u, which binlogd "
+                       "runs as: chown it",
+                       path, st.st_uid, geteuid());
+    return 0;
+}
+
+static int lock_root(struct store *s, struct err *err)
+{
+    s->lockfd = s->opts.fs->openat(s->rootfd, LOCK_FILE, O_RDWR | O_CREAT, FS_FILE_MODE);
+    if (s->lockfd < 0)
+        return err_io(err, errno, "cannot create %s in %s", LOCK_FILE, s->opts.directory);
+    if (flock(s->lockfd, LOCK_EX | LOCK_NB) < 0)
+        return err_set(err,
+                       "another binlogd is running on %s: stop it, or give this one a "
+                       "directory of its own",
+                       s->opts.directory);
+    return 0;
+}
+
+static int load_uuid(struct store *s, struct err *err)
+{
+    char *text;
+    size_t n;
+    if (fs_read_file(s->opts.fs, s->rootfd, UUID_FILE, 256, &text, &n, err) < 0)
+        return -1;
+    uint8_t sid[GTID_SID_BYTES];
+    if (text) {
+        while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
+            n--;
+        int rc = gtid_uuid_parse(bytes_of(text, n), sid, err);
+        if (rc == 0)
+            snprintf(s->uuid, sizeof s->uuid, "%.*s", (int)n, text);
+        free(text);
+        return rc < 0 ? err_prefix(err, "%s/%s", s->opts.directory, UUID_FILE) : 0;
+    }
+    rand_uuid(s->uuid);
+    char line[RAND_UUID_CHARS + 2];
+    snprintf(line, sizeof line, "%s\n", s->uuid);
+    return fs_write_atomic(s->opts.fs, s->rootfd, UUID_FILE, bytes_str(line), err);
+}
+
+static int open_all(struct store *s, struct err *err)
+{
+    if (open_root(s, err) < 0 || lock_root(s, err) < 0 || load_uuid(s, err) < 0)
+        return -1;
+    return epoch_open_newest(&s->epoch, s->opts.fs, s->rootfd, err);
+}
+
+struct store *store_open(const struct store_opts *opts, struct err *err)
+{
+    struct store *s = mem_alloc(sizeof *s);
+    s->opts = *opts;
+    s->rootfd = s->lockfd = -1;
+    epoch_init(&s->epoch);
+    if (open_all(s, err) < 0) {
+        store_close(s);
+        return NULL;
+    }
+    s->file = s->epoch.end.file;
+    s->received_pos = s->epoch.end.pos;
+    struct journal_opts jo = {opts->fs, opts->ring_size, opts->wake, opts->wake_ctx};
+    s->journal = journal_new(&jo);
+    return s;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    journal_free(s->journal);
+    epoch_fini(&s->epoch);
+    if (s->lockfd >= 0)
+        close(s->lockfd);
+    if (s->rootfd >= 0)
+        close(s->rootfd);
+    free(s);
+}
+
+void store_set_events(struct store *s, const struct store_events *events, void *ctx)
+{
+    s->events = events;
+    s->events_ctx = ctx;
+}
+
+/* ---- what is there ---- */
+
+const char *store_server_uuid(const struct store *s)
+{
+    return s->uuid;
+}
+
+const char *store_source(const struct store *s)
+{
+    return s->epoch.source;
+}
+
+int store_new_epoch(struct store *s, const char *source, struct err *err)
+{
+    BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
+    s->file = 0;
+    s->received_pos = 0;
+    return epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err);
+}
+
+bool store_empty(const struct store *s)
+{
+    return s->epoch.files.n == 0;
+}
+
+static struct store_pos pos_in(const struct store *s, size_t file, uint64_t pos)
+{
+    if (store_empty(s))
+        return (struct store_pos){"", 0};
+    return (struct store_pos){s->epoch.files.at[file].text, pos};
+}
+
+struct store_pos store_resume_pos(const struct store *s)
+{
+    return pos_in(s, s->epoch.end.file, s->epoch.end.last_start);
+}
+
+struct store_pos store_end(const struct store *s)
+{
+    return pos_in(s, s->epoch.end.file, s->epoch.end.pos);
+}
+
+struct store_pos store_received(const struct store *s)
+{
+    return pos_in(s, s->file, s->received_pos);
+}
+
+const struct gtid_set *store_gtids(const struct store *s)
+{
+    return &s->epoch.gtids;
+}
+
+const struct binfile_list *store_files(const struct store *s)
+{
+    return &s->epoch.files;
+}
+
+uint64_t store_bytes(const struct store *s)
+{
+    return s->epoch.closed_bytes + (store_empty(s) ? 0 : s->received_pos);
+}
+
+void store_journal_stats(struct store *s, struct journal_stats *stats)
+{
+    journal_stats(s->journal, stats);
+}
+
+uint64_t store_offset(const struct store *s)
+{
+    return journal_offset(s->journal);
+}
+
+uint64_t store_synced(const struct store *s)
+{
+    return journal_synced(s->journal);
+}
+
+uint64_t store_write_pos(const struct store *s)
+{
+    return journal_offset(s->journal) - s->base;
+}
+
+const struct binfile_name *store_write_file(const struct store *s)
+{
+    return store_empty(s) ? NULL : &s->epoch.files.at[s->file];
+}
+
+/* ---- resuming ---- */
+
+static void begin_resume(struct store *s, bool from_start)
+{
+    journal_rewind(s->journal, s->event_end); /* the beginning of an event that did not end */
+    store_publish(s);
+    s->from_start = from_start;
+    s->phase = STORE_DRAINING;
+    store_work(s);
+}
+
+void store_resume(struct store *s)
+{
+    begin_resume(s, false);
+}
+
+void store_resume_from_start(struct store *s)
+{
+    begin_resume(s, true);
+}
+
+bool store_settled(const struct store *s)
+{
+    return s->phase == STORE_READY;
+}
+
+struct bytes store_fde(const struct store *s)
+{
+    if (store_empty(s))
+        return bytes_of("", 0);
+    struct bytes head = journal_head(s->journal);
+    BUG_ON(head.n < EVENT_MAGIC_LEN + EVENT_HEADER); /* recovery saw the event */
+    struct event_header h;
+    head = bytes_skip(head, EVENT_MAGIC_LEN);
+    event_header_decode(&h, head.p);
+    return bytes_of(head.p, h.length < head.n ? h.length : head.n);
+}
+
+uint64_t store_free_space(const struct store *s)
+{
+    struct statvfs st;
+    return fstatvfs(s->rootfd, &st) < 0 ? 0 : (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+void store_add_previous_gtids(struct store *s, const struct gtid_set *set)
+{
+    gtid_set_union(&s->epoch.gtids, set);
+}
+
+static bool drained(const struct store *s)
+{
+    return journal_synced(s->journal) == journal_offset(s->journal) &&
+           journal_applied(s->journal) == journal_switched(s->journal);
+}
+
+/* All is durable that ever will be of the last connection: T stands still now. */
+static void reopen_at_end(struct store *s)
+{
+    struct epoch *e = &s->epoch;
+    s->phase = STORE_REOPENING;
+    if (store_empty(s))
+        return;
+    e->files.n = e->end.file + 1;
+    s->file = e->end.file;
+    s->received_pos = e->end.pos;
+    if (s->from_start)
+        e->end.last_start = EVENT_MAGIC_LEN;
+    s->event_end = journal_offset(s->journal);
+    s->base = s->event_end - e->end.last_start;
+    struct journal_target target = {
+        .dirfd = e->dirfd,
+        .name = e->files.at[s->file],
+        .start = e->end.last_start,
+        .size = e->end.pos,
+    };
+    journal_switch(s->journal, &target);
+}
+
+static void advance_resume(struct store *s)
+{
+    if (s->phase == STORE_DRAINING && drained(s))
+        reopen_at_end(s);
+    if (s->phase == STORE_REOPENING && drained(s))
+        s->phase = STORE_READY;
+}
+
+/* A file that was being begun when the disk became full holds nothing that counts. */
+void store_restart(struct store *s)
+{
+    struct epoch *e = &s->epoch;
+    journal_restart(s->journal);
+    s->marks_tail = s->marks_head;
+    s->open_used = false;
+    s->event_end = journal_offset(s->journal);
+    s->failed = false;
+    while (e->files.n && (e->end.pos == 0 || e->files.n > e->end.file + 1)) {
+        e->files.n--;
+        s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n].text, 0);
+    }
+}
+
+/* ---- appending ---- */
+
+static bool marks_full(const struct store *s)
+{
+    return s->marks_head - s->marks_tail >= MARKS_MAX - 2;
+}
+
+bool store_has_room(struct store *s, size_t n)
+{
+    if (s->room < n)
+        s->room = journal_room(s->journal);
+    if (s->room >= n && !marks_full(s))
+        return true;
+    s->room_wanted = true;
+    return false;
+}
+
+bool store_can_begin_file(struct store *s)
+{
+    bool can = journal_can_switch(s->journal) && store_has_room(s, EVENT_MAGIC_LEN);
+    s->room_wanted = !can;
+    return can;
+}
+
+static int check_successor(const struct store *s, const struct binfile_name *name, struct err *err)
+{
+    if (store_empty(s))
+        return 0;
+    const struct binfile_name *last = &s->epoch.files.at[s->epoch.files.n - 1];
+    if (binfile_same_base(last, name) && name->number == last->number + 1)
+        return 0;
+    return err_kind_set(err, ERR_DIVERGED,
+                        "the source goes on with the file %s after %s: its logs were reset, or "
+                        "files are missing",
+                        name->text, last->text);
+}
+
+static char *index_text(const struct store *s)
+{
+    struct buf b;
+    buf_init(&b);
+    binfile_index_format(&s->epoch.files, &b);
+    wr_u8(&b, 0);
+    return (char *)b.data; /* nothing was consumed, so the content begins the allocation */
+}
+
+int store_begin_file(struct store *s, const struct binfile_name *name, struct err *err)
+{
+    if (check_successor(s, name, err) < 0)
+        return -1;
+    if (!store_empty(s))
+        s->epoch.closed_bytes += s->received_pos;
+    store_publish(s);
+    binfile_list_add(&s->epoch.files, name);
+    s->file = s->epoch.files.n - 1;
+    s->base = journal_offset(s->journal);
+    struct journal_target target = {
+        .dirfd = s->epoch.dirfd,
+        .name = *name,
+        .create = true,
+        .index_text = index_text(s),
+    };
+    journal_switch(s->journal, &target);
+    store_append(s, event_magic());
+    return 0;
+}
+
+void store_append(struct store *s, struct bytes data)
+{
+    BUG_ON(data.n > s->room);
+    s->room -= data.n;
+    journal_put(s->journal, data);
+}
+
+static void seal_mark(struct store *s, uint64_t offset)
+{
+    if (!s->open_used)
+        return;
+    s->open.offset = offset;
+    s->marks[s->marks_head++ & (MARKS_MAX - 1)] = s->open;
+    s->open_used = false;
+}
+
+/* Adds a GTID to the open mark; one that does not follow the last needs a mark of its own. */
+static void mark_gtid(struct store *s, const struct gtid *gtid, uint64_t previous_end)
+{
+    struct mark *m = &s->open;
+    if (s->open_used && m->gtid.gno && gtid->gno == m->last + 1 &&
+        gtid_source_cmp(&m->gtid, gtid) == 0) {
+        m->last++;
+        return;
+    }
+    if (s->open_used && m->gtid.gno)
+        seal_mark(s, previous_end);
+    m->gtid = *gtid;
+    m->last = gtid->gno;
+}
+
+void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
+                     const struct gtid *gtid)
+{
+    uint64_t offset = journal_offset(s->journal);
+    s->event_end = offset;
+    s->received_pos = offset - s->base;
+    if (verdict == TRX_INSIDE)
+        return;
+    if (gtid)
+        mark_gtid(s, gtid, s->open_end);
+    else if (!s->open_used)
+        s->open.gtid.gno = 0;
+    s->open_used = true;
+    s->open.end = (struct place){s->file, s->received_pos, s->received_pos - length};
+    s->open_end = offset;
+}
+
+void store_publish(struct store *s)
+{
+    seal_mark(s, s->open_end);
+    journal_publish(s->journal);
+}
+
+/* ---- what became durable ---- */
+
+static void apply_mark(struct store *s, const struct mark *m)
+{
+    struct place *end = &s->epoch.end;
+    if (m->end.file > end->file || (m->end.file == end->file && m->end.pos > end->pos))
+        *end = m->end; /* what is compared again after a resume lies before T */
+    if (m->gtid.gno)
+        gtid_set_add_range(&s->epoch.gtids, &m->gtid, m->gtid.gno, m->last);
+}
+
+static void apply_marks(struct store *s)
+{
+    uint64_t synced = journal_synced(s->journal);
+    while (s->marks_tail != s->marks_head) {
+        const struct mark *m = &s->marks[s->marks_tail & (MARKS_MAX - 1)];
+        if (m->offset > synced)
+            break;
+        apply_mark(s, m);
+        s->marks_tail++;
+    }
+}
+
+void store_work(struct store *s)
+{
+    struct err err;
+    apply_marks(s);
+    advance_resume(s);
+    if (!s->failed && journal_failed(s->journal, &err)) {
+        s->failed = true;
+        s->events->failed(s->events_ctx, &err);
+        return;
+    }
+    s->events->durable(s->events_ctx);
+    if (s->room_wanted) {
+        s->room_wanted = false;
+        s->events->room(s->events_ctx);
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * What the files of the store share: an epoch, which is one folder with the files of one source
+ * history, and its recovery at start.
+ */
+#ifndef BINLOGD_STORE_PRIV_H
+#define BINLOGD_STORE_PRIV_H
+
+#include "store/scan.h"
+#include "store/store.h"
+
+/* A place at the end of an event, in a file of an epoch's list. */
+struct place {
+    size_t file;         /* index into files; meaningless when the list is empty */
+    uint64_t pos;        /* end of the event */
+    uint64_t last_start; /* start of the event */
+};
+
+struct epoch {
+    int dirfd; /* -1: there is none */
+    unsigned number;
+    char source[STORE_UUID_MAX];
+    struct binfile_list files;
+    uint64_t closed_bytes; /* size of all files but the last */
+    struct place end;      /* T: end of the last complete transaction that is durable */
+    struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
+};
+
+void epoch_init(struct epoch *e);
+void epoch_fini(struct epoch *e);
+/* Opens the folder with the highest number, if any, and recovers it. */
+int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err);
+/* Makes the folder behind e's and turns e into it. */
+int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
+                 struct err *err);
+
+#endif
