@@ -1,0 +1,77 @@
+/*
+ * The dumper: keeps one connection to the source and lets its stream flow into the store.
+ *
+ * Life of a connection: settle the store, resolve, connect, log in, set up, dump; when it ends,
+ * wait (100 ms, doubling up to retry_max) and begin again, for ever. Three things end it for good:
+ * the storage failed, the source's history is not ours, stored bytes are damaged.
+ */
+#ifndef BINLOGD_DUMPER_DUMPER_H
+#define BINLOGD_DUMPER_DUMPER_H
+
+#include "dumper/stream.h"
+#include "link/login.h"
+
+enum dumper_state {
+    DUMPER_CONNECTING,  /* no stream yet */
+    DUMPER_CATCHING_UP, /* the stream is behind the source */
+    DUMPER_PROTECTING,  /* up to date, and the source waits for our ACKs: nothing can be lost */
+    DUMPER_ASYNC,       /* up to date, but the source does not wait for us */
+    DUMPER_WAIT_SPACE,  /* the disk is full */
+    DUMPER_FAILED,      /* the storage failed */
+    DUMPER_DIVERGED,    /* the source's history is not the one stored here */
+    DUMPER_CORRUPT      /* stored bytes are damaged */
+};
+
+enum dumper_start { DUMPER_START_EARLIEST, DUMPER_START_LATEST, DUMPER_START_FILE };
+
+struct dumper_opts {
+    struct ev_loop *loop;
+    struct worker *worker; /* for resolving names */
+    struct store *store;
+    const char *host;
+    uint16_t port;
+    struct login_client_opts login;
+    struct tls *tls; /* NULL with LOGIN_TLS_OFF */
+    struct setup_opts setup;
+    uint32_t heartbeat_ms;
+    uint32_t connect_timeout_ms; /* from resolving to the dump request */
+    uint32_t retry_max_ms;
+    enum dumper_start start;
+    struct binfile_name start_file;
+    bool new_epoch_on_divergence;
+    uint64_t min_free; /* bytes that must be free before a full disk is tried again */
+    /* The state changed. */
+    void (*state_changed)(void *ctx, enum dumper_state state);
+    /* Nothing more will happen until the operator acts; the state says why. */
+    void (*ended)(void *ctx, enum dumper_state state);
+    void *ctx;
+};
+
+struct dumper_stats {
+    enum dumper_state state;
+    uint64_t connects; /* dumps begun */
+    uint64_t events;   /* of the present connection */
+    uint64_t transactions;
+    uint64_t acks;          /* sent since start */
+    uint64_t ack_us;        /* from receiving to acknowledging, microseconds, summed */
+    int64_t seconds_behind; /* -1: unknown */
+    const char *last_error; /* "" */
+    const char *version;    /* of the source; "" before the first login */
+};
+
+struct dumper;
+
+/* opts are copied; what they point to must outlive the dumper, or be replaced by reconfigure. The
+ * store's events are the dumper's from now on. */
+struct dumper *dumper_new(const struct dumper_opts *opts);
+void dumper_start(struct dumper *d);
+/* Takes other strings and limits for the next connection; loop, worker and store must be the same.
+ */
+void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts);
+/* Closes the connection; no callback comes any more. */
+void dumper_free(struct dumper *d);
+
+void dumper_stats(const struct dumper *d, struct dumper_stats *stats);
+const char *dumper_state_name(enum dumper_state state);
+
+#endif

@@ -1,0 +1,623 @@
+/* Life cycle of the connection to the source. */
+#include "dumper/dumper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mysql/repl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define RETRY_FIRST_MS      100u
+#define SPACE_CHECK_MS      1000u
+#define SPACE_LEAST         (8u << 20)
+#define HEARTBEATS_MISSED   3u
+#define SOURCE_PRIORITY     1 /* of the socket; before replicas, after the journal */
+#define FIRST_PACKET_MIN_MS 10000u
+
+enum dumper_phase {
+    PHASE_STOPPED,   /* not started, or ended for good */
+    PHASE_SETTLING,  /* awaits that all that came is durable and the last file is open */
+    PHASE_RESOLVING, /* awaits the worker's answer */
+    PHASE_DIALLING,  /* awaits the connection */
+    PHASE_LOGIN,     /* awaits the login machine's end */
+    PHASE_SETUP,     /* awaits replies to statements */
+    PHASE_STREAMING, /* awaits events, or at least heartbeats */
+    PHASE_BACKOFF,   /* awaits the time of the next try */
+    PHASE_NO_SPACE   /* awaits that the disk has room again */
+};
+
+struct dumper {
+    struct dumper_opts opts;
+    enum dumper_phase phase;
+    enum dumper_state state;
+    struct ev_timer deadline; /* of the present phase */
+    uint32_t retry_ms;
+    struct addr_lookup *lookup;
+    struct addr_list addrs;
+    size_t addr; /* the one being tried */
+    struct channel channel;
+    struct login login;
+    struct setup setup;
+    struct stream stream;
+    struct ack_queue acks;
+    bool read_paused;
+    bool restart_store; /* the journal stopped and must be started anew before the next dump */
+    bool new_epoch;     /* begin one before the next dump */
+    bool from_start;    /* compare the last file from its start */
+    struct err err;     /* why the connection was closed by us; text "" otherwise */
+    char last_error[600];
+    uint64_t connects;
+    uint64_t acks_sent;
+    uint64_t ack_us;
+    char version[HANDSHAKE_VERSION_MAX];
+};
+
+const char *dumper_state_name(enum dumper_state state)
+{
+    static const char *const names[] = {
+        [DUMPER_CONNECTING] = "CONNECTING", [DUMPER_CATCHING_UP] = "CATCHING_UP",
+        [DUMPER_PROTECTING] = "PROTECTING", [DUMPER_ASYNC] = "ASYNC",
+        [DUMPER_WAIT_SPACE] = "WAIT_SPACE", [DUMPER_FAILED] = "FAILED",
+        [DUMPER_DIVERGED] = "DIVERGED",     [DUMPER_CORRUPT] = "CORRUPT",
+    };
+    return names[state];
+}
+
+static void set_state(struct dumper *d, enum dumper_state state)
+{
+    if (d->state == state)
+        return;
+    d->state = state;
+    d->opts.state_changed(d->opts.ctx, state);
+}
+
+/* ---- phases ---- */
+
+static void arm(struct dumper *d, uint32_t ms)
+{
+    d->deadline.repeat = ms / 1000.0;
+    ev_timer_again(d->opts.loop, &d->deadline); /* 0 stops it */
+}
+
+static uint32_t silence_ms(const struct dumper *d)
+{
+    return HEARTBEATS_MISSED * d->opts.heartbeat_ms;
+}
+
+static void enter(struct dumper *d, enum dumper_phase phase)
+{
+    static const char *const names[] = {
+        [PHASE_STOPPED] = "stopped",     [PHASE_SETTLING] = "settling",
+        [PHASE_RESOLVING] = "resolving", [PHASE_DIALLING] = "dialling",
+        [PHASE_LOGIN] = "login",         [PHASE_SETUP] = "setup",
+        [PHASE_STREAMING] = "streaming", [PHASE_BACKOFF] = "backoff",
+        [PHASE_NO_SPACE] = "no space",
+    };
+    log_debug("dumper", "%s -> %s", names[d->phase], names[phase]);
+    d->phase = phase;
+    switch (phase) {
+    case PHASE_STOPPED:
+    case PHASE_SETTLING: /* the journal either gets there or fails; a slow disk is waited for */
+        arm(d, 0);
+        break;
+    case PHASE_RESOLVING:
+        arm(d, d->opts.connect_timeout_ms);
+        break;
+    case PHASE_DIALLING: /* the time allowed runs on from resolving to the dump request */
+    case PHASE_LOGIN:
+    case PHASE_SETUP:
+        break;
+    case PHASE_STREAMING: /* the source may have to look for the position first */
+        arm(d, silence_ms(d) > FIRST_PACKET_MIN_MS ? silence_ms(d) : FIRST_PACKET_MIN_MS);
+        break;
+    case PHASE_BACKOFF:
+        arm(d, d->retry_ms);
+        break;
+    case PHASE_NO_SPACE:
+        arm(d, SPACE_CHECK_MS);
+        break;
+    }
+}
+
+static void begin(struct dumper *d);
+
+/* Logs each reason once, until it changes or a dump has begun in between. */
+static void note_error(struct dumper *d, const char *what)
+{
+    if (strcmp(d->last_error, what) == 0) {
+        log_debug("dumper", "again: %s", what);
+        return;
+    }
+    snprintf(d->last_error, sizeof d->last_error, "%s", what);
+    log_warn("dumper", "%s", what);
+}
+
+static void back_off(struct dumper *d, const struct err *err)
+{
+    note_error(d, err->text);
+    set_state(d, DUMPER_CONNECTING);
+    if (err->kind == ERR_LONG)
+        d->retry_ms = d->opts.retry_max_ms;
+    enter(d, PHASE_BACKOFF);
+    d->retry_ms = d->retry_ms > d->opts.retry_max_ms / 2 ? d->opts.retry_max_ms : 2 * d->retry_ms;
+}
+
+static void end_for_good(struct dumper *d, enum dumper_state state, const struct err *err)
+{
+    snprintf(d->last_error, sizeof d->last_error, "%s", err->text);
+    log_error("dumper", "%s", err->text);
+    enter(d, PHASE_STOPPED);
+    set_state(d, state);
+    d->opts.ended(d->opts.ctx, state);
+}
+
+/* What follows from an error that ended a try; the connection is closed already. */
+static void conclude(struct dumper *d, const struct err *err)
+{
+    switch (err->kind) {
+    case ERR_OTHER:
+    case ERR_USAGE:
+    case ERR_LONG:
+        back_off(d, err);
+        break;
+    case ERR_NO_SPACE:
+        note_error(d, err->text);
+        set_state(d, DUMPER_WAIT_SPACE);
+        enter(d, PHASE_NO_SPACE);
+        break;
+    case ERR_IO:
+        end_for_good(d, DUMPER_FAILED, err);
+        break;
+    case ERR_CORRUPT:
+        end_for_good(d, DUMPER_CORRUPT, err);
+        break;
+    case ERR_DIVERGED:
+        if (d->opts.new_epoch_on_divergence) {
+            note_error(d, err->text);
+            log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
+            d->new_epoch = true;
+            begin(d);
+        } else {
+            end_for_good(d, DUMPER_DIVERGED, err);
+        }
+        break;
+    }
+}
+
+/* Closes the connection because of err, which on_closed then acts upon. */
+static void give_up(struct dumper *d, const struct err *err)
+{
+    d->err = *err;
+    channel_close(&d->channel, "%s", err->text);
+}
+
+/* ---- streaming ---- */
+
+static void send_acks(struct dumper *d)
+{
+    struct ack ack;
+    while (d->phase == PHASE_STREAMING && ack_due(&d->acks, store_synced(d->opts.store), &ack)) {
+        struct buf out;
+        buf_init(&out);
+        repl_ack_encode(&out, ack.pos, store_files(d->opts.store)->at[ack.file].text);
+        channel_send_aside(&d->channel, buf_bytes(&out));
+        buf_fini(&out);
+        d->acks_sent++;
+        d->ack_us += clock_now_us() - ack.at_us;
+    }
+}
+
+static bool on_stream_part(void *ctx, struct bytes part, unsigned flags)
+{
+    struct dumper *d = ctx;
+    struct err err;
+    switch (stream_part(&d->stream, part, flags, &err)) {
+    case STREAM_TAKEN:
+        return true;
+    case STREAM_NO_ROOM:
+        d->read_paused = true;
+        return false;
+    case STREAM_BAD:
+        break;
+    }
+    give_up(d, &err);
+    return false;
+}
+
+/* Up to date means that the last that came is a heartbeat, or that the source waits for an ACK. */
+static void judge_state(struct dumper *d)
+{
+    const struct stream *st = &d->stream;
+    bool waits = st->flagged || (st->semi_sync && d->setup.facts.semi_sync_enabled);
+    if (waits && !st->unflagged && (st->idle || st->flagged))
+        set_state(d, DUMPER_PROTECTING);
+    else if (st->idle)
+        set_state(d, DUMPER_ASYNC);
+    else if (d->state == DUMPER_CONNECTING)
+        set_state(d, DUMPER_CATCHING_UP);
+}
+
+static void on_stream_batch(void *ctx)
+{
+    struct dumper *d = ctx;
+    store_publish(d->opts.store);
+    send_acks(d); /* what was compared with stored bytes can be due at once */
+    judge_state(d);
+    if (d->stream.expect == STREAM_AT_EVENTS) { /* the source has taken us on */
+        d->retry_ms = RETRY_FIRST_MS;
+        d->last_error[0] = 0;
+    }
+    if (d->read_paused) {
+        channel_pause(&d->channel);
+        arm(d, 0); /* the silence is ours */
+    } else {
+        arm(d, silence_ms(d));
+    }
+}
+
+static void on_closed(void *ctx, const char *reason);
+
+static const struct channel_ops stream_ops = {
+    .part = on_stream_part,
+    .batch = on_stream_batch,
+    .closed = on_closed,
+};
+
+/* ---- from login to the dump request ---- */
+
+/* Where the dump begins: behind what is stored, or where the configuration says. NULL: the source's
+ * first file. */
+static const struct binfile_name *choose_file(struct dumper *d, uint64_t *pos)
+{
+    struct store *store = d->opts.store;
+    *pos = EVENT_MAGIC_LEN;
+    if (!store_empty(store)) {
+        *pos = store_resume_pos(store).pos;
+        return store_write_file(store);
+    }
+    switch (d->opts.start) {
+    case DUMPER_START_LATEST:
+        return &d->setup.facts.latest;
+    case DUMPER_START_FILE:
+        return &d->opts.start_file;
+    case DUMPER_START_EARLIEST:
+        break;
+    }
+    return NULL;
+}
+
+static int check_source(struct dumper *d, struct err *err)
+{
+    struct store *store = d->opts.store;
+    const char *stored = store_source(store), *now = d->setup.facts.source;
+    if (!*stored)
+        return store_new_epoch(store, now, err);
+    if (strcasecmp(stored, now) == 0)
+        return 0;
+    return err_kind_set(err, ERR_DIVERGED,
+                        "this source is %s, but what is stored comes from %s: to copy it as well, "
+                        "set on_divergence=new_epoch, or use another directory",
+                        now, stored);
+}
+
+/* COM_BINLOG_DUMP_GTID carries 64-bit positions and leaves the format description as it is in the
+ * file, but only a source with GTIDs takes it. */
+static int send_dump(struct dumper *d, struct err *err)
+{
+    const struct setup_facts *facts = &d->setup.facts;
+    uint64_t pos;
+    const struct binfile_name *file = choose_file(d, &pos);
+    if (pos > UINT32_MAX && !facts->gtid_mode) {
+        d->from_start = true;
+        return err_set(err,
+                       "without gtid_mode=ON a source cannot be asked for positions beyond "
+                       "4 GiB: the whole of %s is compared again",
+                       file->text);
+    }
+    struct repl_dump dump = {
+        .server_id = d->opts.setup.server_id,
+        .file = file ? file->text : "",
+        .pos = pos,
+    };
+    struct buf out;
+    buf_init(&out);
+    if (facts->gtid_mode && file)
+        repl_dump_gtid_encode(&out, &dump);
+    else
+        repl_dump_encode(&out, &dump);
+    stream_start(&d->stream, d->opts.store, &d->acks, &d->channel, facts, file, pos);
+    ack_reset(&d->acks, facts->ack_mode);
+    channel_set_ops(&d->channel, &stream_ops, d);
+    channel_receive(&d->channel, 0);
+    log_info("dumper",
+             "connected to %s %s (%s, server_id %" PRIu32 "%s%s): copying from %s at %" PRIu64,
+             facts->mariadb ? "" : "MySQL", facts->version, facts->source, facts->server_id,
+             d->channel.conn && *conn_tls_version(d->channel.conn) ? ", " : "",
+             d->channel.conn ? conn_tls_version(d->channel.conn) : "",
+             file ? file->text : "the first file", pos);
+    channel_send_command(&d->channel, buf_bytes(&out));
+    buf_fini(&out);
+    d->connects++;
+    enter(d, PHASE_STREAMING);
+    return 0;
+}
+
+static bool on_setup_part(void *ctx, struct bytes part, unsigned flags)
+{
+    (void)flags;
+    struct dumper *d = ctx;
+    struct err err;
+    switch (setup_feed(&d->setup, part, &err)) {
+    case SETUP_MORE:
+        break;
+    case SETUP_DONE:
+        if (check_source(d, &err) < 0 || send_dump(d, &err) < 0)
+            give_up(d, &err);
+        break;
+    case SETUP_FAILED:
+        give_up(d, &err);
+        break;
+    }
+    return true;
+}
+
+static void on_setup_batch(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_opened(void *ctx)
+{
+    enter(ctx, PHASE_LOGIN);
+}
+
+static const struct channel_ops setup_ops = {
+    .opened = on_opened,
+    .part = on_setup_part,
+    .batch = on_setup_batch,
+    .closed = on_closed,
+};
+
+static void on_logged_in(void *ctx)
+{
+    struct dumper *d = ctx;
+    snprintf(d->version, sizeof d->version, "%s", d->login.greeting.server_version);
+    enter(d, PHASE_SETUP);
+    setup_start(&d->setup, &d->channel, &d->opts.setup, d->version);
+}
+
+/* ---- connecting ---- */
+
+static void prefix_source(const struct dumper *d, struct err *err)
+{
+    if (d->opts.host[0] == '/')
+        err_prefix(err, "source %s", d->opts.host);
+    else
+        err_prefix(err, "source %s:%u", d->opts.host, d->opts.port);
+}
+
+/* Tries the addresses from d->addr on. */
+static void dial(struct dumper *d, struct err *err)
+{
+    for (; d->addr < d->addrs.n; d->addr++) {
+        d->err.text[0] = 0;
+        if (channel_dial(&d->channel, d->opts.loop, &d->addrs.at[d->addr], SOURCE_PRIORITY,
+                         &setup_ops, d, err) < 0)
+            continue;
+        enter(d, PHASE_DIALLING);
+        login_start(&d->login, &d->channel, &d->opts.login, d->opts.tls, d->opts.host,
+                    on_logged_in);
+        return;
+    }
+    prefix_source(d, err);
+    conclude(d, err);
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct dumper *d = ctx;
+    struct err err = d->err;
+    if (d->phase == PHASE_STOPPED)
+        return;
+    if (!err.text[0] && d->login.failed)
+        err = d->login.err;
+    else if (!err.text[0])
+        err_set(&err, "%s", reason);
+    if (d->phase == PHASE_DIALLING && !d->err.text[0]) {
+        d->addr++;
+        dial(d, &err);
+        return;
+    }
+    prefix_source(d, &err);
+    conclude(d, &err);
+}
+
+static void on_resolved(void *ctx, const struct addr_list *list, const struct err *err)
+{
+    struct dumper *d = ctx;
+    d->lookup = NULL;
+    if (!list->n) {
+        conclude(d, err);
+        return;
+    }
+    struct err failure;
+    d->addrs = *list;
+    d->addr = 0;
+    dial(d, &failure);
+}
+
+static void settled(struct dumper *d)
+{
+    struct err err;
+    if (d->new_epoch) {
+        d->new_epoch = false;
+        if (store_new_epoch(d->opts.store, d->setup.facts.source, &err) < 0) {
+            conclude(d, &err);
+            return;
+        }
+    }
+    enter(d, PHASE_RESOLVING);
+    d->lookup = addr_lookup_start(d->opts.worker, d->opts.host, d->opts.port, on_resolved, d);
+}
+
+/* A dump request counts as an ACK for all before its position, so first everything is made durable
+ * that will be. */
+static void begin(struct dumper *d)
+{
+    if (d->restart_store) {
+        d->restart_store = false;
+        store_restart(d->opts.store);
+    }
+    d->read_paused = false;
+    enter(d, PHASE_SETTLING);
+    if (d->from_start)
+        store_resume_from_start(d->opts.store);
+    else
+        store_resume(d->opts.store);
+}
+
+static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct dumper *d = timer->data;
+    struct err err;
+    uint64_t least = d->opts.min_free > SPACE_LEAST ? d->opts.min_free : SPACE_LEAST;
+    switch (d->phase) {
+    case PHASE_STOPPED:
+    case PHASE_SETTLING:
+        break;
+    case PHASE_RESOLVING:
+        addr_lookup_cancel(d->lookup);
+        d->lookup = NULL;
+        err_set(&err, "no answer from the name servers for %s within %u ms", d->opts.host,
+                d->opts.connect_timeout_ms);
+        conclude(d, &err);
+        break;
+    case PHASE_DIALLING:
+    case PHASE_LOGIN:
+    case PHASE_SETUP:
+        err_set(&err, "no answer within connect_timeout (%u ms)", d->opts.connect_timeout_ms);
+        give_up(d, &err);
+        break;
+    case PHASE_STREAMING:
+        err_set(&err, "nothing came for %u heartbeats (%u ms)", HEARTBEATS_MISSED, silence_ms(d));
+        give_up(d, &err);
+        break;
+    case PHASE_BACKOFF:
+        begin(d);
+        break;
+    case PHASE_NO_SPACE:
+        if (store_free_space(d->opts.store) >= least)
+            begin(d);
+        break;
+    }
+}
+
+/* ---- what the store tells ---- */
+
+static void on_durable(void *ctx)
+{
+    struct dumper *d = ctx;
+    if (d->phase == PHASE_SETTLING && store_settled(d->opts.store))
+        settled(d);
+    else if (d->phase == PHASE_STREAMING)
+        send_acks(d);
+}
+
+static void on_room(void *ctx)
+{
+    struct dumper *d = ctx;
+    if (!d->read_paused || d->phase != PHASE_STREAMING)
+        return;
+    d->read_paused = false;
+    arm(d, silence_ms(d));
+    channel_resume(&d->channel);
+}
+
+static void on_store_failed(void *ctx, const struct err *err)
+{
+    struct dumper *d = ctx;
+    d->restart_store = err->kind == ERR_NO_SPACE || err->kind == ERR_DIVERGED;
+    if (d->channel.conn) {
+        give_up(d, err);
+        return;
+    }
+    addr_lookup_cancel(d->lookup);
+    d->lookup = NULL;
+    conclude(d, err);
+}
+
+static const struct store_events store_events = {
+    .durable = on_durable,
+    .room = on_room,
+    .failed = on_store_failed,
+};
+
+/* ---- the outside ---- */
+
+struct dumper *dumper_new(const struct dumper_opts *opts)
+{
+    struct dumper *d = mem_alloc(sizeof *d);
+    d->opts = *opts;
+    d->retry_ms = RETRY_FIRST_MS;
+    ev_init(&d->deadline, on_deadline);
+    d->deadline.data = d;
+    store_set_events(opts->store, &store_events, d);
+    return d;
+}
+
+void dumper_start(struct dumper *d)
+{
+    begin(d);
+}
+
+void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
+{
+    d->opts = *opts;
+}
+
+void dumper_free(struct dumper *d)
+{
+    if (!d)
+        return;
+    enter(d, PHASE_STOPPED);
+    addr_lookup_cancel(d->lookup);
+    channel_close(&d->channel, "binlogd stops");
+    channel_fini(&d->channel);
+    login_fini(&d->login);
+    setup_fini(&d->setup);
+    free(d);
+}
+
+static int64_t seconds_behind(const struct dumper *d)
+{
+    if (d->phase != PHASE_STREAMING)
+        return -1;
+    if (d->state == DUMPER_PROTECTING || d->state == DUMPER_ASYNC)
+        return 0;
+    if (!d->stream.last_timestamp)
+        return -1;
+    int64_t source_now = (clock_wall_us() + d->setup.facts.clock_ahead_us) / 1000000;
+    int64_t behind = source_now - d->stream.last_timestamp;
+    return behind > 0 ? behind : 0;
+}
+
+void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
+{
+    *stats = (struct dumper_stats){
+        .state = d->state,
+        .connects = d->connects,
+        .events = d->stream.events,
+        .transactions = d->stream.transactions,
+        .acks = d->acks_sent,
+        .ack_us = d->ack_us,
+        .seconds_behind = seconds_behind(d),
+        .last_error = d->last_error,
+        .version = d->version,
+    };
+}
