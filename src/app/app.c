@@ -1,0 +1,410 @@
+/* The daemon: wiring and life. */
+#include "app/app.h"
+
+#include "app/config.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "dumper/dumper.h"
+#include "status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define RING_SIZE        (32u << 20)
+#define PUBLIC_KEY_MAX   (64u << 10)
+#define JOURNAL_PRIORITY EV_MAXPRI /* what became durable comes before anything else */
+
+struct app {
+    const char *config_path;
+    struct config config;
+    struct ev_loop *loop;
+    struct ev_async journal_wake;
+    struct ev_async worker_wake;
+    struct ev_signal signals[4];
+    struct ev_timer status_timer;
+    struct ev_timer watchdog_timer;
+    struct worker *worker;
+    struct store *store;
+    struct tls *tls;
+    char *public_key;
+    struct dumper *dumper; /* NULL without [dumper] */
+    enum app_exit exit;
+};
+
+const char *app_version(void)
+{
+    return BINLOGD_VERSION;
+}
+
+/* ---- status ---- */
+
+static void say_status(struct app *a)
+{
+    struct buf line;
+    buf_init(&line);
+    status_format(&line, a->store, a->dumper, &a->config);
+    wr_u8(&line, 0);
+    const char *text = (const char *)buf_bytes(&line).p;
+    log_info("app", "status: %s", text);
+    sd_notifyf(0, "STATUS=%s", text);
+    buf_fini(&line);
+}
+
+static void on_status_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+    (void)loop;
+    (void)revents;
+    say_status(t->data);
+}
+
+static void on_watchdog_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+    (void)loop;
+    (void)t;
+    (void)revents;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+/* ---- what happens ---- */
+
+static void wake_async(void *ctx, struct ev_async *async)
+{
+    struct app *a = ctx;
+    ev_async_send(a->loop, async);
+}
+
+static void journal_wake(void *ctx)
+{
+    struct app *a = ctx;
+    wake_async(a, &a->journal_wake);
+}
+
+static void worker_wake(void *ctx)
+{
+    struct app *a = ctx;
+    wake_async(a, &a->worker_wake);
+}
+
+static void on_journal_wake(struct ev_loop *loop, struct ev_async *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct app *a = w->data;
+    store_work(a->store);
+}
+
+static void on_worker_wake(struct ev_loop *loop, struct ev_async *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct app *a = w->data;
+    worker_reap(a->worker);
+}
+
+static void on_state_changed(void *ctx, enum dumper_state state)
+{
+    (void)state;
+    say_status(ctx);
+}
+
+static void stop(struct app *a, enum app_exit code)
+{
+    a->exit = code;
+    ev_break(a->loop, EVBREAK_ALL);
+}
+
+static void on_ended(void *ctx, enum dumper_state state)
+{
+    stop(ctx, state == DUMPER_DIVERGED  ? APP_DIVERGED
+              : state == DUMPER_CORRUPT ? APP_CORRUPT
+                                        : APP_FAILED);
+}
+
+/* ---- configuration to parts ---- */
+
+static enum login_tls login_tls_of(const struct config_dumper *c)
+{
+    bool local = c->host[0] == '/';
+    if (c->ssl_mode == CONFIG_SSL_DISABLED || (c->ssl_mode == CONFIG_SSL_PREFERRED && local))
+        return LOGIN_TLS_OFF;
+    return c->ssl_mode == CONFIG_SSL_PREFERRED ? LOGIN_TLS_PREFERRED : LOGIN_TLS_REQUIRED;
+}
+
+/* *tls stays NULL where TLS is never used. */
+static int make_tls(const struct config_dumper *c, struct tls **tls, struct err *err)
+{
+    *tls = NULL;
+    if (!c->present || login_tls_of(c) == LOGIN_TLS_OFF)
+        return 0;
+    struct tls_opts opts = {
+        .verify = c->ssl_mode == CONFIG_SSL_VERIFY_IDENTITY ? TLS_VERIFY_IDENTITY
+                  : c->ssl_mode == CONFIG_SSL_VERIFY_CA     ? TLS_VERIFY_CA
+                                                            : TLS_VERIFY_NONE,
+        .ca = c->ssl_ca,
+        .cert = c->ssl_cert,
+        .key = c->ssl_key,
+    };
+    *tls = tls_client_new(&opts, err);
+    return *tls ? 0 : err_prefix(err, "[dumper]");
+}
+
+static int load_public_key(const struct config_dumper *c, char **pem, struct err *err)
+{
+    size_t n;
+    *pem = NULL;
+    if (!c->present || !*c->public_key_file)
+        return 0;
+    if (fs_read_file(fs_posix(), AT_FDCWD, c->public_key_file, PUBLIC_KEY_MAX, pem, &n, err) < 0 ||
+        !*pem)
+        return err_kind_set(err, ERR_USAGE, "[dumper] public_key_file: cannot read %s",
+                            c->public_key_file);
+    return 0;
+}
+
+/* The kinds of start have the same order on both sides. */
+static void describe_dumper(struct app *a, struct dumper_opts *o)
+{
+    const struct config_dumper *c = &a->config.dumper;
+    struct err ignored; /* the configuration was checked */
+    *o = (struct dumper_opts){
+        .loop = a->loop,
+        .worker = a->worker,
+        .store = a->store,
+        .host = c->host,
+        .port = c->port,
+        .login = {.user = c->user,
+                  .password = c->password,
+                  .tls = login_tls_of(c),
+                  .local = c->host[0] == '/',
+                  .get_public_key = c->get_public_key,
+                  .public_key = a->public_key},
+        .tls = a->tls,
+        .setup = {.server_id = c->server_id,
+                  .server_uuid = store_server_uuid(a->store),
+                  .report_host = c->report_host,
+                  .heartbeat_ns = (uint64_t)c->heartbeat_period_ms * 1000000u,
+                  .semi_sync = c->semi_sync,
+                  .want_latest = c->start.kind == CONFIG_START_LATEST && store_empty(a->store)},
+        .heartbeat_ms = c->heartbeat_period_ms,
+        .connect_timeout_ms = c->connect_timeout_ms,
+        .retry_max_ms = c->retry_max_ms,
+        .start = c->start.kind == CONFIG_START_LATEST ? DUMPER_START_LATEST
+                 : c->start.kind == CONFIG_START_FILE ? DUMPER_START_FILE
+                                                      : DUMPER_START_EARLIEST,
+        .new_epoch_on_divergence = c->on_divergence == CONFIG_DIVERGENCE_NEW_EPOCH,
+        .min_free = a->config.storage.min_free,
+        .state_changed = on_state_changed,
+        .ended = on_ended,
+        .ctx = a,
+    };
+    if (c->start.kind == CONFIG_START_FILE)
+        (void)binfile_name_parse(&o->start_file, bytes_str(c->start.file), &ignored);
+}
+
+/* ---- signals ---- */
+
+static void reload(struct app *a)
+{
+    struct config fresh;
+    struct err err;
+    if (config_load(&fresh, a->config_path, &err) < 0 ||
+        config_reload_check(&a->config, &fresh, &err) < 0 ||
+        log_open(fresh.log.file, fresh.log.level, &err) < 0) {
+        log_error("app", "not reloaded, everything stays as it was: %s", err.text);
+        config_free(&fresh);
+        return;
+    }
+    struct config old = a->config;
+    a->config = fresh;
+    if (a->dumper) {
+        struct dumper_opts opts;
+        describe_dumper(a, &opts);
+        dumper_reconfigure(a->dumper, &opts);
+    }
+    config_free(&old);
+    a->status_timer.repeat = a->config.log.status_interval_s;
+    ev_timer_again(a->loop, &a->status_timer);
+    log_info("app", "configuration reloaded");
+}
+
+static void reopen_log(struct app *a)
+{
+    struct err err;
+    if (log_open(a->config.log.file, a->config.log.level, &err) < 0)
+        log_error("app", "%s", err.text);
+    else
+        log_info("app", "log reopened");
+}
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct app *a = w->data;
+    switch (w->signum) {
+    case SIGHUP:
+        sd_notify(0, "RELOADING=1");
+        reload(a);
+        sd_notify(0, "READY=1");
+        break;
+    case SIGUSR1:
+        reopen_log(a);
+        break;
+    default:
+        log_info("app", "signal %d: stopping", w->signum);
+        stop(a, APP_OK);
+        break;
+    }
+}
+
+/* ---- start and end ---- */
+
+static void start_watchers(struct app *a)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        ev_signal_init(&a->signals[i], on_signal, numbers[i]);
+        a->signals[i].data = a;
+        ev_signal_start(a->loop, &a->signals[i]);
+    }
+    ev_async_init(&a->journal_wake, on_journal_wake);
+    ev_set_priority(&a->journal_wake, JOURNAL_PRIORITY);
+    ev_async_init(&a->worker_wake, on_worker_wake);
+    a->journal_wake.data = a->worker_wake.data = a;
+    ev_async_start(a->loop, &a->journal_wake);
+    ev_async_start(a->loop, &a->worker_wake);
+    ev_init(&a->status_timer, on_status_timer);
+    a->status_timer.data = a;
+    a->status_timer.repeat = a->config.log.status_interval_s;
+    ev_timer_again(a->loop, &a->status_timer);
+    ev_init(&a->watchdog_timer, on_watchdog_timer);
+    uint64_t watchdog_us = 0;
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+        a->watchdog_timer.repeat = (double)watchdog_us / 2e6;
+        ev_timer_again(a->loop, &a->watchdog_timer);
+    }
+}
+
+static int open_parts(struct app *a, struct err *err)
+{
+    struct store_opts so = {
+        .directory = a->config.storage.directory,
+        .fs = fs_posix(),
+        .ring_size = RING_SIZE,
+        .wake = journal_wake,
+        .wake_ctx = a,
+    };
+    if (make_tls(&a->config.dumper, &a->tls, err) < 0 ||
+        load_public_key(&a->config.dumper, &a->public_key, err) < 0)
+        return -1;
+    a->store = store_open(&so, err);
+    if (!a->store)
+        return -1;
+    a->worker = worker_new(worker_wake, a);
+    if (a->config.dumper.present) {
+        struct dumper_opts opts;
+        describe_dumper(a, &opts);
+        a->dumper = dumper_new(&opts);
+    }
+    return 0;
+}
+
+static enum app_exit exit_of(const struct err *err)
+{
+    switch (err->kind) {
+    case ERR_USAGE:
+        return APP_USAGE;
+    case ERR_IO:
+        return APP_FAILED;
+    case ERR_DIVERGED:
+        return APP_DIVERGED;
+    case ERR_CORRUPT:
+        return APP_CORRUPT;
+    case ERR_OTHER:
+    case ERR_NO_SPACE:
+    case ERR_LONG:
+        break;
+    }
+    return APP_ERROR;
+}
+
+static void run_loop(struct app *a)
+{
+    log_info("app", "binlogd %s: %s, server_uuid %s", app_version(), a->config.storage.directory,
+             store_server_uuid(a->store));
+    if (geteuid() == 0)
+        log_warn("app", "running as root, which binlogd does not need: use an account of its own");
+    sd_notify(0, "READY=1");
+    say_status(a);
+    if (a->dumper)
+        dumper_start(a->dumper);
+    else
+        log_info("app", "no [dumper] section: nothing is copied");
+    ev_run(a->loop, 0);
+    sd_notify(0, "STOPPING=1");
+}
+
+static void close_parts(struct app *a)
+{
+    dumper_free(a->dumper);
+    store_close(a->store);
+    worker_free(a->worker);
+    tls_free(a->tls);
+    free(a->public_key);
+    config_free(&a->config);
+    log_close();
+}
+
+enum app_exit app_run(const char *config_path)
+{
+    struct app a = {.config_path = config_path};
+    struct err err;
+    signal(SIGPIPE, SIG_IGN);
+    if (config_load(&a.config, config_path, &err) < 0 ||
+        log_open(a.config.log.file, a.config.log.level, &err) < 0) {
+        log_error("app", "%s", err.text);
+        config_free(&a.config);
+        return APP_USAGE;
+    }
+    a.loop = ev_default_loop(EVFLAG_NOENV);
+    start_watchers(&a);
+    if (open_parts(&a, &err) < 0) {
+        a.exit = exit_of(&err);
+        log_error("app", "%s", err.text);
+    } else {
+        run_loop(&a);
+        log_info("app", "stopped with exit code %d", a.exit);
+    }
+    close_parts(&a);
+    return a.exit;
+}
+
+enum app_exit app_check(const char *config_path)
+{
+    struct config c;
+    struct err err;
+    struct tls *tls = NULL;
+    char *pem = NULL;
+    if (config_load(&c, config_path, &err) < 0 || make_tls(&c.dumper, &tls, &err) < 0 ||
+        load_public_key(&c.dumper, &pem, &err) < 0) {
+        fprintf(stderr, "binlogd: %s\n", err.text);
+        config_free(&c);
+        return APP_USAGE;
+    }
+    struct buf out;
+    buf_init(&out);
+    config_print(&c, &out);
+    fwrite(buf_bytes(&out).p, 1, out.len, stdout);
+    printf("; %s: no mistakes found\n", config_path);
+    buf_fini(&out);
+    tls_free(tls);
+    free(pem);
+    config_free(&c);
+    return APP_OK;
+}

@@ -1,0 +1,56 @@
+/* The status line. */
+#include "status.h"
+
+#include <inttypes.h>
+
+#define GTIDS_SHOWN_MAX 200 /* characters; a longer set is given by its size */
+
+static void add_gtids(struct buf *out, const struct gtid_set *set)
+{
+    size_t before = out->len;
+    gtid_set_format(set, out);
+    if (out->len - before <= GTIDS_SHOWN_MAX)
+        return;
+    buf_truncate(out, before);
+    wr_fmt(out, "%" PRIu64 "_in_%zu_intervals", gtid_set_count(set), gtid_set_intervals(set));
+}
+
+static void add_pos(struct buf *out, const char *key, struct store_pos pos)
+{
+    wr_fmt(out, " %s=%s:%" PRIu64, key, pos.file, pos.pos);
+}
+
+static void add_source(struct buf *out, const struct config_dumper *c)
+{
+    wr_fmt(out, " source=%s", c->host);
+    if (c->host[0] != '/')
+        wr_fmt(out, ":%u", c->port);
+}
+
+void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
+                   const struct config *config)
+{
+    struct dumper_stats d = {.seconds_behind = -1, .last_error = "", .version = ""};
+    struct journal_stats j;
+    if (dumper)
+        dumper_stats(dumper, &d);
+    store_journal_stats(store, &j);
+    wr_fmt(out, "state=%s", dumper ? dumper_state_name(d.state) : "SERVING");
+    if (dumper)
+        add_source(out, &config->dumper);
+    wr_fmt(out, " file=%s", store_received(store).file);
+    add_pos(out, "received", store_received(store));
+    add_pos(out, "durable", store_end(store));
+    wr_str(out, " gtids=");
+    add_gtids(out, store_gtids(store));
+    if (d.seconds_behind >= 0)
+        wr_fmt(out, " seconds_behind=%" PRId64, d.seconds_behind);
+    wr_fmt(out, " acks=%" PRIu64 " replicas=0 files=%zu bytes=%" PRIu64, d.acks,
+           store_files(store)->n, store_bytes(store));
+    if (d.acks)
+        wr_fmt(out, " ack_us=%" PRIu64, d.ack_us / d.acks);
+    if (j.syncs)
+        wr_fmt(out, " sync_us=%" PRIu64, j.sync_us / j.syncs);
+    if (*d.last_error)
+        wr_fmt(out, " error=\"%s\"", d.last_error);
+}
