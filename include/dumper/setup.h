@@ -29,12 +29,13 @@ struct setup_opts {
 struct setup_facts {
     char version[HANDSHAKE_VERSION_MAX];
     bool mariadb;
+    bool older_than_57;
     uint32_t server_id;
     char source[SETUP_SOURCE_MAX]; /* the server_uuid, or "server-id-N" where there is none */
-    bool gtid_mode;                /* ON */
-    bool crc32;                    /* checksum of what the source writes at present */
-    bool semi_sync_plugin;         /* the variables are there */
-    bool semi_sync_enabled;        /* the source's switch is on */
+    bool dump_by_gtid; /* COM_BINLOG_DUMP_GTID takes a file and a position: 5.7 with gtid_mode=ON */
+    bool crc32;        /* checksum of what the source writes at present */
+    bool semi_sync_plugin;  /* the variables are there */
+    bool semi_sync_enabled; /* the source's switch is on */
     enum ack_mode ack_mode;
     int64_t clock_ahead_us;     /* the source's clock minus ours */
     struct binfile_name latest; /* with want_latest */

@@ -19,6 +19,9 @@
 /* Dump flag: heartbeats may have the 64-bit form (type 41, 8.0.26+). */
 #define REPL_DUMP_HEARTBEAT_V2 0x0002
 
+/* Dump flag of MariaDB: without it the source leaves its Annotate_rows events out. */
+#define REPL_DUMP_MARIADB_ANNOTATE 0x0002
+
 struct repl_register {
     uint32_t server_id;
     const char *report_host; /* at most 255 bytes; shown by SHOW REPLICAS */

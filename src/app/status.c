@@ -51,6 +51,4 @@ void status_format(struct buf *out, struct store *store, const struct dumper *du
         wr_fmt(out, " ack_us=%" PRIu64, d.ack_us / d.acks);
     if (j.syncs)
         wr_fmt(out, " sync_us=%" PRIu64, j.sync_us / j.syncs);
-    if (*d.last_error)
-        wr_fmt(out, " error=\"%s\"", d.last_error);
 }

@@ -129,7 +129,7 @@ static void begin(struct dumper *d);
 static void note_error(struct dumper *d, const char *what)
 {
     if (strcmp(d->last_error, what) == 0) {
-        log_debug("dumper", "again: %s", what);
+        log_debug("dumper", "the same again");
         return;
     }
     snprintf(d->last_error, sizeof d->last_error, "%s", what);
@@ -305,27 +305,29 @@ static int check_source(struct dumper *d, struct err *err)
 }
 
 /* COM_BINLOG_DUMP_GTID carries 64-bit positions and leaves the format description as it is in the
- * file, but only a source with GTIDs takes it. */
+ * file, but not every source takes it. */
 static int send_dump(struct dumper *d, struct err *err)
 {
     const struct setup_facts *facts = &d->setup.facts;
     uint64_t pos;
     const struct binfile_name *file = choose_file(d, &pos);
-    if (pos > UINT32_MAX && !facts->gtid_mode) {
+    if (pos > UINT32_MAX && !facts->dump_by_gtid) {
         d->from_start = true;
         return err_set(err,
-                       "without gtid_mode=ON a source cannot be asked for positions beyond "
-                       "4 GiB: the whole of %s is compared again",
+                       "a source without gtid_mode=ON, or older than 5.7, cannot be asked for "
+                       "positions beyond "
+                       "positions beyond 4 GiB: the whole of %s is compared again",
                        file->text);
     }
     struct repl_dump dump = {
         .server_id = d->opts.setup.server_id,
+        .flags = facts->mariadb ? REPL_DUMP_MARIADB_ANNOTATE : 0,
         .file = file ? file->text : "",
         .pos = pos,
     };
     struct buf out;
     buf_init(&out);
-    if (facts->gtid_mode && file)
+    if (facts->dump_by_gtid && file)
         repl_dump_gtid_encode(&out, &dump);
     else
         repl_dump_encode(&out, &dump);

@@ -119,7 +119,8 @@ static void write_gtid_mode(const struct setup *s, struct buf *out)
 static int check_gtid_mode(struct setup *s, struct err *err)
 {
     (void)err;
-    s->facts.gtid_mode = strcasecmp(cell(s), "ON") == 0;
+    /* 5.6 takes the command, but looks for the next file right at the position. */
+    s->facts.dump_by_gtid = strcasecmp(cell(s), "ON") == 0 && !s->facts.older_than_57;
     return 0;
 }
 
@@ -329,12 +330,12 @@ static bool send_next(struct setup *s)
     return more;
 }
 
-/* 5.6 and older read an ACK after each flagged event. MariaDB counts from 10 on. */
-static enum ack_mode ack_mode_of(const char *version)
+/* MariaDB counts from 10 on. */
+static bool older_than_57(const char *version)
 {
     unsigned major = 0, minor = 0;
     sscanf(version, "%u.%u", &major, &minor);
-    return major == 5 && minor < 7 ? ACK_EACH : ACK_LATEST;
+    return major == 5 && minor < 7;
 }
 
 void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *opts,
@@ -344,7 +345,8 @@ void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *o
     *s = (struct setup){.channel = ch, .opts = opts};
     snprintf(s->facts.version, sizeof s->facts.version, "%s", version);
     s->facts.mariadb = strstr(version, "MariaDB") != NULL;
-    s->facts.ack_mode = ack_mode_of(version);
+    s->facts.older_than_57 = older_than_57(version);
+    s->facts.ack_mode = s->facts.older_than_57 ? ACK_EACH : ACK_LATEST;
     channel_receive(ch, RESULTSET_BYTES_MAX);
     send_next(s);
 }

@@ -160,8 +160,18 @@ static int check_event(const struct stream *st, const struct event_header *h, st
     return 0;
 }
 
-static int note_gtids(struct stream *st, const struct event_header *h, struct bytes body,
-                      struct err *err)
+/* A name that must not be used may not get into the files either, where replicas would read it. */
+static int check_stored_rotate(struct bytes body, struct err *err)
+{
+    struct event_rotate rotate;
+    struct binfile_name name;
+    if (event_rotate_decode(&rotate, body, err) < 0)
+        return -1;
+    return binfile_name_parse(&name, rotate.name, err);
+}
+
+static int note_body(struct stream *st, const struct event_header *h, struct bytes body,
+                     struct err *err)
 {
     struct gtid_set set;
     switch (h->type) {
@@ -171,6 +181,8 @@ static int note_gtids(struct stream *st, const struct event_header *h, struct by
     case EVENT_ANONYMOUS_GTID:
         st->gtid.gno = 0;
         return 0;
+    case EVENT_ROTATE:
+        return check_stored_rotate(body, err);
     case EVENT_PREVIOUS_GTIDS:
         gtid_set_init(&set);
         int rc = gtid_set_decode(event_previous_gtids_set(body), &set, err);
@@ -222,7 +234,7 @@ static int take_whole(struct stream *st, const struct event_header *h, struct by
         return -1;
     if (st->format.crc_len && !event_crc_ok(h, event))
         return err_set(err, "wrong CRC in a %s event", event_type_name(h->type));
-    if (note_gtids(st, h, bytes_of(event.p, event.n - st->format.crc_len), err) < 0)
+    if (note_body(st, h, bytes_of(event.p, event.n - st->format.crc_len), err) < 0)
         return -1;
     enum trx_verdict verdict = trx_feed(&st->trx, &st->format, h, event);
     store_append(st->store, event);
@@ -264,9 +276,11 @@ static int begin_long(struct stream *st, const struct event_header *h, struct by
 {
     if (st->expect != STREAM_AT_EVENTS)
         return err_set(err, "a long %s event comes where none may", event_type_name(h->type));
-    if (h->type == EVENT_PREVIOUS_GTIDS || h->type == EVENT_ROTATE)
-        log_warn("dumper", "a %s event of %u bytes is stored without being understood",
-                 event_type_name(h->type), h->length);
+    if (h->type == EVENT_ROTATE)
+        return err_set(err, "a Rotate event of %u bytes", h->length);
+    if (h->type == EVENT_PREVIOUS_GTIDS)
+        log_warn("dumper", "a Previous_gtids event of %u bytes is stored without being read",
+                 h->length);
     if (check_event(st, h, err) < 0)
         return -1;
     st->long_header = *h;

@@ -93,9 +93,10 @@ int handshake_auth_switch_decode(struct handshake_auth_switch *s, struct bytes p
     struct rd r = rd_of(payload);
     rd_u8(&r);
     struct bytes name = rd_cstr(&r);
-    struct bytes nonce = rd_bytes(&r, HANDSHAKE_NONCE);
+    struct bytes data = rd_rest(&r); /* plugins that are not known here can have none */
     if (r.bad || bytes_to_str(name, s->plugin, sizeof s->plugin) < 0)
         return err_set(err, "malformed request to switch the authentication plugin");
-    memcpy(s->nonce, nonce.p, HANDSHAKE_NONCE);
+    memset(s->nonce, 0, sizeof s->nonce);
+    memcpy(s->nonce, data.p, data.n < HANDSHAKE_NONCE ? data.n : HANDSHAKE_NONCE);
     return 0;
 }

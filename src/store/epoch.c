@@ -213,18 +213,34 @@ static int repair_index(const struct epoch *e, const struct fs *fs, struct err *
     return rc;
 }
 
-static int add_sizes(struct epoch *e, struct err *err)
+static int sync_closed_file(struct epoch *e, const struct fs *fs, const char *name, struct err *err)
 {
-    for (size_t i = 0; i + 1 < e->files.n; i++) {
-        struct stat st;
-        if (fstatat(e->dirfd, e->files.at[i].text, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            return err_io(err, errno, "cannot stat %s", e->files.at[i].text);
+    struct stat st;
+    int fd = fs->openat(e->dirfd, name, O_RDONLY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name);
+    int rc = 0;
+    if (fs->fstat(fd, &st) < 0 || fs->fdatasync(fd) < 0)
+        rc = err_io(err, errno, "cannot fdatasync %s", name);
+    else
         e->closed_bytes += (uint64_t)st.st_size;
-    }
+    fs->close(fd);
+    return rc;
+}
+
+/* What the next dump request acknowledges must not rest on what a killed process had done: files
+ * and directories are synced again, which costs next to nothing where nothing is dirty. */
+static int sync_all(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
+{
+    for (size_t i = 0; i + 1 < e->files.n; i++)
+        if (sync_closed_file(e, fs, e->files.at[i].text, err) < 0)
+            return -1;
+    if (fs->fsync(e->dirfd) < 0 || fs->fsync(rootfd) < 0)
+        return err_io(err, errno, "cannot fsync the directory");
     return 0;
 }
 
-static int recover(struct epoch *e, const struct fs *fs, struct err *err)
+static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
     struct watermark mark;
     watermark_read(&mark, fs, e->dirfd);
@@ -233,7 +249,7 @@ static int recover(struct epoch *e, const struct fs *fs, struct err *err)
     while (e->files.n && !e->end.pos)
         if (scan_last(e, fs, &mark, err) < 0)
             return -1;
-    return add_sizes(e, err) < 0 ? -1 : repair_index(e, fs, err);
+    return sync_all(e, fs, rootfd, err) < 0 ? -1 : repair_index(e, fs, err);
 }
 
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
@@ -246,7 +262,7 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
     e->dirfd = fs_open_dir(fs, rootfd, folder, err);
     if (e->dirfd < 0)
         return -1;
-    return recover(e, fs, err) < 0 ? err_prefix(err, "%s", folder) : 0;
+    return recover(e, fs, rootfd, err) < 0 ? err_prefix(err, "%s", folder) : 0;
 }
 
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,

@@ -69,10 +69,10 @@ static int open_root(struct store *s, struct err *err)
 {
     const char *path = s->opts.directory;
     if (s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) < 0 && errno != EEXIST)
-        return err_io(err, errno, "cannot make the data directory %s", path);
+        return err_set(err, "cannot make the data directory %s: %s", path, strerrordesc_np(errno));
     s->rootfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* may itself be a link */
     if (s->rootfd < 0)
-        return err_io(err, errno, "cannot open the data directory %s", path);
+        return err_set(err, "cannot open the data directory %s: %s", path, strerrordesc_np(errno));
     struct stat st;
     if (fstat(s->rootfd, &st) < 0)
         return err_io(err, errno, "cannot stat the data directory %s", path);
@@ -88,7 +88,8 @@ static int lock_root(struct store *s, struct err *err)
 {
     s->lockfd = s->opts.fs->openat(s->rootfd, LOCK_FILE, O_RDWR | O_CREAT, FS_FILE_MODE);
     if (s->lockfd < 0)
-        return err_io(err, errno, "cannot create %s in %s", LOCK_FILE, s->opts.directory);
+        return err_set(err, "cannot create %s in %s: %s", LOCK_FILE, s->opts.directory,
+                       strerrordesc_np(errno));
     if (flock(s->lockfd, LOCK_EX | LOCK_NB) < 0)
         return err_set(err,
                        "another binlogd is running on %s: stop it, or give this one a "
