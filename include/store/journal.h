@@ -20,6 +20,7 @@
 #include "base/fs.h"
 #include "store/binfile.h"
 
+#define JOURNAL_LAZY_US     10000u
 #define JOURNAL_TARGETS_MAX 16 /* files that can be waiting to be begun */
 
 struct journal;
@@ -58,6 +59,9 @@ void journal_put(struct journal *j, struct bytes data);
 /* Stream offset behind the last byte put. */
 uint64_t journal_offset(const struct journal *j);
 void journal_publish(struct journal *j);
+/* Somebody waits for what was published: sync it as soon as it is written. Otherwise syncs keep
+ * JOURNAL_LAZY_US apart while bytes keep coming. */
+void journal_hurry(struct journal *j);
 /* Forgets what was put behind the offset, as far as it was not published. */
 void journal_rewind(struct journal *j, uint64_t offset);
 

@@ -101,6 +101,8 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
 void store_add_previous_gtids(struct store *s, const struct gtid_set *set);
 /* Hands what was appended to the journal; call it when a batch of events is done. */
 void store_publish(struct store *s);
+/* Somebody waits for what was published to become durable. */
+void store_hurry(struct store *s);
 
 /* File position behind the last byte appended, in the present file. */
 uint64_t store_write_pos(const struct store *s);

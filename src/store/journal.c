@@ -39,6 +39,7 @@ struct journal {
     uint64_t published;
     uint64_t written;
     uint64_t synced;
+    uint64_t hurry_to; /* somebody waits for the sync of all before it */
     struct pending pending[JOURNAL_TARGETS_MAX];
     size_t pending_n;
     uint64_t switched;
@@ -54,7 +55,8 @@ struct journal {
     uint64_t base;             /* file offset = stream offset - base, modulo 2^64 */
     int fd;
     uint64_t sync_us; /* duration of the last fdatasync */
-    bool fresh;       /* the file was made and its directory and index are not yet durable */
+    uint64_t sync_end_us;
+    bool fresh; /* the file was made and its directory and index are not yet durable */
     uint64_t watermark_us;
     uint8_t head[JOURNAL_HEAD_MAX]; /* read by the loop when no switch is under way */
     size_t head_len;
@@ -118,7 +120,8 @@ static int sync_file(struct journal *j, struct err *err)
         err->kind = ERR_IO; /* whatever the reason, the state of its pages is unknown now */
         return -1;
     }
-    j->sync_us = clock_now_us() - start;
+    j->sync_end_us = clock_now_us();
+    j->sync_us = j->sync_end_us - start;
     return 0;
 }
 
@@ -231,13 +234,23 @@ static void fail(struct journal *j, const struct err *err)
     wake_loop(j);
 }
 
+/* Microseconds until what is written has to be synced though nobody hurries; 0: now. */
+static uint64_t lazy_left(const struct journal *j)
+{
+    uint64_t since = clock_now_us() - j->sync_end_us;
+    return since < JOURNAL_LAZY_US ? JOURNAL_LAZY_US - since : 0;
+}
+
 static void wait_for_work(struct journal *j)
 {
-    struct timespec until;
     j->sleeping = true;
-    if (j->watermark_due) {
+    if (j->written != j->synced || j->watermark_due) {
+        uint64_t us = j->written != j->synced ? lazy_left(j) : WATERMARK_US;
+        struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += 1;
+        uint64_t ns = (uint64_t)until.tv_nsec + us * 1000;
+        until.tv_sec += (time_t)(ns / 1000000000);
+        until.tv_nsec = (long)(ns % 1000000000);
         pthread_cond_timedwait(&j->work, &j->lock, &until);
     } else {
         pthread_cond_wait(&j->work, &j->lock);
@@ -296,7 +309,9 @@ static int do_sync(struct journal *j, struct err *err)
 static bool must_sync(const struct journal *j)
 {
     uint64_t unsynced = j->written - j->synced;
-    return unsynced && (j->written == writable_end(j) || unsynced >= UNSYNCED_MAX);
+    if (!unsynced || j->written < writable_end(j))
+        return unsynced >= UNSYNCED_MAX;
+    return j->hurry_to > j->synced || j->pending_n || j->stop || !lazy_left(j);
 }
 
 static int step(struct journal *j, struct err *err)
@@ -415,6 +430,16 @@ void journal_publish(struct journal *j)
     pthread_mutex_lock(&j->lock);
     if (j->published != j->put) {
         j->published = j->put;
+        signal_if_sleeping(j);
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_hurry(struct journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    if (j->hurry_to != j->published) {
+        j->hurry_to = j->published;
         signal_if_sleeping(j);
     }
     pthread_mutex_unlock(&j->lock);

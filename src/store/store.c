@@ -256,6 +256,7 @@ static void begin_resume(struct store *s, bool from_start)
 {
     journal_rewind(s->journal, s->event_end); /* the beginning of an event that did not end */
     store_publish(s);
+    store_hurry(s);
     s->from_start = from_start;
     s->phase = STORE_DRAINING;
     store_work(s);
@@ -470,6 +471,11 @@ void store_publish(struct store *s)
 {
     seal_mark(s, s->open_end);
     journal_publish(s->journal);
+}
+
+void store_hurry(struct store *s)
+{
+    journal_hurry(s->journal);
 }
 
 /* ---- what became durable ---- */
