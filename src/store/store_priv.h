@@ -20,6 +20,8 @@ struct epoch {
     unsigned number;
     char source[STORE_UUID_MAX];
     struct binfile_list files;
+    struct bytes *previous; /* malloc'ed, by file: the set of its Previous_gtids event */
+    size_t previous_n;
     uint64_t closed_bytes; /* size of all files but the last */
     struct place end;      /* T: end of the last complete transaction that is durable */
     struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
@@ -32,5 +34,10 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
 /* Makes the folder behind e's and turns e into it. */
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
                  struct err *err);
+
+/* Copies the set. */
+void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
+/* The empty set where there is none. */
+struct bytes epoch_previous(const struct epoch *e, size_t file);
 
 #endif
