@@ -140,6 +140,8 @@ typedef void (*admin_log_fn)(void *arg, const struct admin_log *log);
 typedef void (*admin_replica_fn)(void *arg, const struct admin_replica *replica);
 typedef void (*admin_thread_fn)(void *arg, const struct admin_thread *thread);
 
+enum admin_kill { ADMIN_KILL_CONNECTION, ADMIN_KILL_QUERY };
+
 /* What the daemon offers; ctx is handed to each. NULL members: no items, not found. */
 struct admin_env {
     void *ctx;
@@ -147,9 +149,9 @@ struct admin_env {
     void (*each_log)(void *ctx, admin_log_fn fn, void *arg);
     void (*each_replica)(void *ctx, admin_replica_fn fn, void *arg);
     void (*each_thread)(void *ctx, admin_thread_fn fn, void *arg);
-    /* Ends the connection (or, query_only, what it does) some time after admin_query has returned,
-     * for it may be the caller's own; rights were checked. False when there is none. */
-    bool (*kill)(void *ctx, uint32_t id, bool query_only);
+    /* Ends the connection, or only what it does, some time after admin_query has returned, for it
+     * may be the caller's own; rights were checked. False when there is none. */
+    bool (*kill)(void *ctx, uint32_t id, enum admin_kill what);
     /* MariaDB's BINLOG_GTID_POS: appends the text of the GTID position that precedes the offset;
      * false when there is no such file or offset (the answer is NULL). */
     bool (*gtid_pos)(void *ctx, struct bytes file, uint64_t position, struct buf *text);
