@@ -83,7 +83,7 @@ class Log:
 
 def transaction_parts(number):
     gtid = bytes([0]) + b"\0" * 24 + b"\x02" + struct.pack("<qq", number - 1, number)
-    gtid += (1700000000000000).to_bytes(7, "little") + b"\xfc\x96\x00" + struct.pack("<I", 90700)
+    gtid += (1700000000000000).to_bytes(7, "little") + b"\xfc\x98\x00" + struct.pack("<I", 90700)
     begin = struct.pack("<IIBHH", 8, 0, 0, 0, 0) + b"\0" + b"BEGIN"
     return [(ANONYMOUS_GTID, gtid), (QUERY, begin), (XID, struct.pack("<Q", number))]
 
