@@ -84,9 +84,12 @@ class Load:
                 self._insert(connection, client, seq)
             except myclient.LostConnection:
                 self.lost += 1
+                connection.drop()
                 connection = None
             if self.pause:
                 self._stop.wait(self.pause)
+        if connection:
+            connection.drop()
 
     def _connect(self):
         try:

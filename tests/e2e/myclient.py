@@ -90,6 +90,7 @@ class Client:
     def __init__(self, unix_socket=None, host="127.0.0.1", port=3306, user="root", password="",
                  database=None, tls=False, timeout=20):
         self.secure = bool(unix_socket) or tls
+        self.sock = None
         self.seq = 0
         self.buffer = b""
         try:
@@ -100,12 +101,12 @@ class Client:
             else:
                 self.sock = socket.create_connection((host, port), timeout)
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise LostConnection(f"connect: {error}") from error
-        try:
             self._login(user, password, database, tls)
-        except BaseException:
-            self.sock.close()
+        except OSError as error:
+            self.drop()
+            raise LostConnection(f"connect: {error}") from error
+        except (MyError, LostConnection):
+            self.drop()
             raise
 
     def _recv_exactly(self, size):
@@ -216,12 +217,17 @@ class Client:
         self.command(bytes([COM_PING]))
         return self._read_result()
 
+    def drop(self):
+        """Close without a word."""
+        if self.sock:
+            self.sock.close()
+
     def close(self):
         try:
             self.command(bytes([COM_QUIT]))
         except LostConnection:
             pass
-        self.sock.close()
+        self.drop()
 
     def __enter__(self):
         return self

@@ -1,4 +1,4 @@
-"""Copies of a real MySQL 9.x source: logins, rotations, resume after every kind of stop.
+"""Copies of a real MySQL 9.x source: all kinds of events, rotations, resume after every stop.
 
 The measure is always the same: each closed file equals the source's, the active one is a
 prefix (or equal, once caught up), and the index lists the names in order.
@@ -15,106 +15,6 @@ from lab import Binlogd, Mysql97
 def setUpModule():
     Binlogd.binary()
     Mysql97.available()
-
-
-def write_rows(source, rows=5, table="t"):
-    with source.connect() as client:
-        client.query("CREATE DATABASE IF NOT EXISTS lab")
-        client.query(f"CREATE TABLE IF NOT EXISTS lab.{table} (id INT AUTO_INCREMENT PRIMARY KEY, "
-                     "v VARCHAR(200))")
-        for _ in range(rows):
-            client.query(f"INSERT INTO lab.{table} (v) VALUES (UUID()), (UUID())")
-
-
-def assert_copied(source, daemon, timeout=30):
-    lab.wait_caught_up(source, daemon, timeout)
-    lab.check_copies(source, daemon)
-
-
-class Login(unittest.TestCase):
-    """Ways to connect. The source has a certificate for the address 127.0.0.1."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.certificates = lab.make_certificates(lab.temp_dir())
-        cls.source = Mysql97(*lab.tls_options(cls.certificates))
-        cls.addClassCleanup(cls.source.close)
-        cls.source.create_user()
-        write_rows(cls.source)
-
-    def setUp(self):
-        # Forget the password hashes: each login needs the full authentication again.
-        self.source.query("FLUSH LOCAL PRIVILEGES")
-
-    def connection_types(self):
-        rows = self.source.query("SELECT connection_type FROM performance_schema.threads WHERE "
-                                 "processlist_user='repl' AND processlist_command LIKE 'Binlog%'")
-        return [row[0] for row in rows]
-
-    def assert_copies(self, connection_type, **keys):
-        with Binlogd(self.source, **keys) as daemon:
-            assert_copied(self.source, daemon)
-            self.assertEqual(self.connection_types(), [connection_type])
-            self.assertEqual(daemon.stop(), 0)
-        lab.wait_until(lambda: not self.connection_types(), 10, "the dump to end")
-
-    def assert_refused(self, words, **keys):
-        with Binlogd(self.source, **keys) as daemon:
-            daemon.wait_for(rf"(?i)\b(warning|warn|error)\b.*({words})", 15)
-            self.assertEqual(daemon.copies(), [])
-            self.assertIsNone(daemon.process.poll())
-            self.assertEqual(daemon.stop(), 0)
-
-    def test_tls_required_copies(self):
-        self.assert_copies("SSL/TLS", ssl_mode="required", get_public_key="off")
-
-    def test_tls_preferred_uses_tls(self):
-        self.assert_copies("SSL/TLS", ssl_mode="preferred", get_public_key="off")
-
-    def test_rsa_without_tls_copies(self):
-        self.assert_copies("TCP/IP", ssl_mode="disabled", get_public_key="on")
-
-    def test_fast_path_without_tls_copies(self):
-        self.source.connect("repl", lab.PASSWORD).close()
-        self.assert_copies("TCP/IP", ssl_mode="disabled", get_public_key="off")
-
-    def test_full_login_without_tls_or_key_is_refused(self):
-        self.assert_refused("ssl_mode|get_public_key|public key", ssl_mode="disabled",
-                            get_public_key="off")
-
-    def test_unix_socket_copies(self):
-        self.assert_copies("Socket", host=self.source.socket, get_public_key="off")
-
-    def test_verify_ca_good_copies(self):
-        self.assert_copies("SSL/TLS", ssl_mode="verify_ca", get_public_key="off",
-                           ssl_ca=f"{self.certificates}/ca.pem")
-
-    def test_verify_ca_of_another_ca_is_refused(self):
-        self.assert_refused("certificate", ssl_mode="verify_ca",
-                            ssl_ca=f"{self.certificates}/other-ca.pem")
-
-    def test_verify_identity_good_copies(self):
-        self.assert_copies("SSL/TLS", ssl_mode="verify_identity", get_public_key="off",
-                           ssl_ca=f"{self.certificates}/ca.pem")
-
-    def test_verify_identity_of_another_name_is_refused(self):
-        self.assert_refused("host ?name|certificate|identity", ssl_mode="verify_identity",
-                            host="localhost", ssl_ca=f"{self.certificates}/ca.pem")
-
-    def test_host_name_is_resolved(self):
-        self.assert_copies("TCP/IP", host="localhost", ssl_mode="disabled")
-
-    def test_source_without_tls_is_refused_when_required(self):
-        with Mysql97("--tls-version=") as source:
-            source.create_user()
-            with Binlogd(source, ssl_mode="required") as daemon:
-                daemon.wait_for(r"(?i)tls|ssl", 15)
-                self.assertEqual(daemon.copies(), [])
-
-    def test_native_like_old_accounts_are_told_apart(self):
-        self.source.create_user("empty", password="")
-        with Binlogd(self.source, user="empty", password="") as daemon:
-            assert_copied(self.source, daemon)
 
 
 class Files(unittest.TestCase):
@@ -138,7 +38,7 @@ class Files(unittest.TestCase):
                 self.source.query(statement)
                 lab.check_copies(self.source, daemon, live=True)
             load.stop()
-            assert_copied(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
             rows = ledger.rows_in([daemon.copy_path(name) for name in daemon.copies()],
                                   self.source.mysqlbinlog())
             self.assertEqual(ledger.problems(load.entries, rows), [])
@@ -157,14 +57,14 @@ class Files(unittest.TestCase):
                     "SET binlog_format=STATEMENT", "INSERT INTO lab.x VALUES (6)",
                     "DROP TABLE lab.x", "DROP PROCEDURE lab.p"):
                 client.query(statement)
-            assert_copied(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
 
     def test_source_restarted_cleanly_is_followed(self):
         with Binlogd(self.source) as daemon:
-            assert_copied(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
             self.source.restart()
-            write_rows(self.source)
-            assert_copied(self.source, daemon)
+            lab.write_rows(self.source)
+            lab.assert_copied(self.source, daemon)
 
     def test_source_lists_us_as_replica(self):
         with Binlogd(self.source, server_id=4712, report_host="copy.example") as daemon:
@@ -175,14 +75,14 @@ class Files(unittest.TestCase):
 
     def test_status_line_says_where_we_are(self):
         with Binlogd(self.source) as daemon:
-            assert_copied(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
             name, _ = self.source.position()
             lab.wait_until(lambda: daemon.status().get("file") == name, 10, "file in status")
             self.assertTrue(daemon.status().get("state"))
 
     def test_data_directory_is_private(self):
         with Binlogd(self.source) as daemon:
-            assert_copied(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
             for name in daemon.copies():
                 self.assertEqual(os.stat(daemon.copy_path(name)).st_mode & 0o777, 0o640)
             self.assertEqual(os.stat(daemon.epoch()).st_mode & 0o777, 0o750)
@@ -192,7 +92,7 @@ class Files(unittest.TestCase):
         self.source.query("FLUSH BINARY LOGS")
         newest = self.source.position()[0]
         with Binlogd(self.source, start="latest") as daemon:
-            write_rows(self.source)
+            lab.write_rows(self.source)
             lab.wait_caught_up(self.source, daemon)
             self.assertEqual(daemon.copies(), [newest])
             self.assertIsNone(lab.same_bytes(self.source.log_path(newest),
@@ -229,7 +129,7 @@ class Resume(unittest.TestCase):
 
     def assert_all_copied(self, daemon, load):
         load.stop()
-        assert_copied(self.source, daemon)
+        lab.assert_copied(self.source, daemon)
         rows = ledger.rows_in([daemon.copy_path(name) for name in daemon.copies()],
                               self.source.mysqlbinlog())
         self.assertEqual(ledger.problems(load.entries, rows), [])
@@ -299,7 +199,7 @@ class BigEvents(unittest.TestCase):
                         client.query(f"INSERT INTO lab.big VALUES (REPEAT('x', {size - overhead}))")
                 made = event_sizes(source.log_path(source.position()[0]))
                 self.assertTrue(set(wanted) <= set(made), "the source made other sizes")
-                assert_copied(source, daemon, 40)
+                lab.assert_copied(source, daemon, 40)
                 rss = int(re.search(r"VmHWM:\s*(\d+)",
                                     lab.read_text(f"/proc/{daemon.pid()}/status")).group(1))
                 self.assertLess(rss, 128 * 1024, "the daemon held events whole")

@@ -28,8 +28,7 @@ class Maria(unittest.TestCase):
 
     def assert_all_copied(self, daemon, load):
         load.stop()
-        lab.wait_caught_up(self.source, daemon)
-        lab.check_copies(self.source, daemon)
+        lab.assert_copied(self.source, daemon)
         self.assertEqual(ledger.problems(load.entries, self.rows(daemon)), [])
 
 
@@ -51,8 +50,7 @@ class MariaCopy(Maria):
                               "CREATE SEQUENCE lab.s", "DO NEXT VALUE FOR lab.s",
                               "DROP TABLE lab.m"):
                 client.query(statement)
-            lab.wait_caught_up(self.source, daemon)
-            lab.check_copies(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
 
 
 class MariaSemiSync(Maria):

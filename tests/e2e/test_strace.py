@@ -4,6 +4,7 @@ The daemon runs under strace against a real MySQL 9.x source with semi-sync whil
 commit and the logs rotate, is killed and started again, and the traces are replayed.
 """
 import os
+import re
 import unittest
 
 import acktrace
@@ -43,13 +44,12 @@ class AckTrace(unittest.TestCase):
                     self.source.query("FLUSH BINARY LOGS")
                 self.source.query("CREATE TABLE lab.other (a INT)")
                 load.wait_commits(60)
-            lab.wait_caught_up(self.source, daemon)
-            lab.check_copies(self.source, daemon)
+            lab.assert_copied(self.source, daemon)
             self.assertEqual(daemon.stop(), 0)
             checker = self.replay(daemon)
             print(f"trace: {len(checker.acks)} ACKs for {load.count('ok')} commits, "
                   f"{len(checker.requests)} dump requests", flush=True)
-            self.assertEqual(checker.problems, [])
+            self.assertEqual(checker.problems[:5], [])
             self.assertGreater(len(checker.acks), 20)
             self.assertEqual(len({name for _, name, _ in checker.acks}), 4)
             self.assertGreaterEqual(len(checker.requests), 1)
@@ -60,9 +60,7 @@ class AckTrace(unittest.TestCase):
         checker = acktrace.Checker(daemon.storage)
         with open(self.trace, encoding="latin-1") as trace:
             for text in trace:
-                checker.line(text.replace("fdatasync resumed>) = 0", "fdatasync resumed>) = -1 EIO")
-                             .rstrip("\n") if "fdatasync(" not in text else
-                             text.rstrip("\n").replace(") = 0", ") = -1 EIO (x)"))
+                checker.line(re.sub(r"(fdatasync.*\)\s+)= 0$", r"\1= -1 EIO (x)", text.rstrip("\n")))
         self.assertGreaterEqual(len(checker.problems), len(checker.acks))
 
     def test_resume_after_kill_requests_only_what_is_synced(self):
@@ -86,7 +84,7 @@ class AckTrace(unittest.TestCase):
             checker = self.replay(daemon, sizes, names)
             print(f"trace: {len(checker.acks)} ACKs, requests "
                   f"{[claim[1:] for claim in checker.requests]}", flush=True)
-            self.assertEqual(checker.problems, [])
+            self.assertEqual(checker.problems[:5], [])
             self.assertTrue(any(position > 4 for _, _, position in checker.requests))
             self.assertGreater(len(checker.acks), 10)
 
@@ -100,7 +98,7 @@ class AckTrace(unittest.TestCase):
             lab.wait_caught_up(self.source, daemon)
             self.assertEqual(daemon.stop(), 0)
             checker = self.replay(daemon)
-            self.assertEqual(checker.problems, [])
+            self.assertEqual(checker.problems[:5], [])
             self.assertGreaterEqual(len(checker.requests), 4)
 
     def drop_connection(self):
