@@ -66,7 +66,11 @@ class Load:
 
     def wait_commits(self, more, timeout=30):
         """Wait until `more` further commits were answered."""
-        goal, deadline = self.count() + more, time.monotonic() + timeout
+        self.wait_total(self.count() + more, timeout)
+
+    def wait_total(self, goal, timeout=30):
+        """Wait until `goal` commits were answered in all."""
+        deadline = time.monotonic() + timeout
         while self.count() < goal:
             if time.monotonic() > deadline:
                 raise AssertionError(f"only {self.count()} of {goal} commits in {timeout} s, "

@@ -20,6 +20,9 @@ from fakesource import FLAG_ARTIFICIAL, LOG, QUERY, ROTATE, XID, FakeSource, Gon
 from lab import Binlogd, Mysql97
 
 
+OUTSIDE = lab.temp_dir()
+
+
 def setUpModule():
     Binlogd.binary()
 
@@ -29,6 +32,11 @@ def problem_lines(daemon, words):
     return [line for line in daemon.log_text().splitlines()
             if re.search(r"\b(warning|warn|error)\b", line, re.IGNORECASE)
             and re.search(words, line, re.IGNORECASE)]
+
+
+def wait_problem(daemon, words, timeout=15):
+    lab.wait_until(lambda: problem_lines(daemon, words), timeout,
+                   f"a problem like {words!r} in the daemon's log")
 
 
 class Configuration(unittest.TestCase):
@@ -151,7 +159,7 @@ class Directory(unittest.TestCase):
             daemon = Binlogd(source, start=False)
             with self.tmpfs(daemon.storage, "size=2m,mode=0750"), daemon:
                 daemon.start()
-                daemon.wait_for(lambda: problem_lines(daemon, "space|full"), 15)
+                wait_problem(daemon, "space|full", 15)
                 time.sleep(1)
                 self.assertIsNone(daemon.process.poll())
                 self.assertEqual(len(problem_lines(daemon, "space|full")), 1)
@@ -176,7 +184,7 @@ class Source(unittest.TestCase):
     def assert_told_once(self, words, source=None, seconds=2.5, **keys):
         """One line says it, the daemon keeps trying, nothing is stored."""
         with Binlogd(source or self.source, **keys) as daemon:
-            daemon.wait_for(lambda: problem_lines(daemon, words), 15)
+            wait_problem(daemon, words, 15)
             time.sleep(seconds)
             self.assertEqual(len(problem_lines(daemon, words)), 1, daemon.log_text())
             self.assertIsNone(daemon.process.poll(), "the daemon gave up")
@@ -238,7 +246,7 @@ class Nonsense(unittest.TestCase):
             good = len(log.bytes)
             self.assertEqual(acked, [(self.end_of_first, LOG)])
             self.assertEqual(source.acks(), acked, "the bad part was acknowledged")
-            daemon.wait_for(lambda: problem_lines(daemon, words), 5)
+            wait_problem(daemon, words, 5)
             self.assertIsNone(daemon.process.poll())
             with open(daemon.copy_path(LOG), "rb") as copy:
                 stored = copy.read()
@@ -257,7 +265,7 @@ class Nonsense(unittest.TestCase):
 
     @staticmethod
     def files_outside(daemon):
-        return (sorted(os.listdir(daemon.dir)), sorted(os.listdir(os.path.dirname(daemon.dir))),
+        return (sorted(os.listdir(daemon.dir)), os.listdir(OUTSIDE),
                 sorted(name for name in os.listdir(daemon.storage)
                        if not re.match(r"\d{4}-|server-uuid|binlogd\.lock", name)))
 
@@ -327,7 +335,7 @@ class Nonsense(unittest.TestCase):
         self.attack(send, ".")
 
     def test_bad_file_names_are_refused(self):
-        for name in ("../x.000001", "/tmp/x.000001", ".hidden.000001", "a/b.000002", "x", "",
+        for name in ("../x.000001", f"{OUTSIDE}/x.000001", ".hidden.000001", "a/b.000002", "x", "",
                      "mysql-bin.00000\x002", "n" * 300 + ".000001"):
             with self.subTest(name=name[:20]):
                 def send(connection, _, name=name):
@@ -370,7 +378,7 @@ class NonsenseBeforeDump(unittest.TestCase):
     def attack(self, words, leaks=(), **script):
         with FakeSource(**script) as source, Binlogd(source) as daemon:
             daemon.wait_for(lambda: source.connects >= 2, 20)
-            daemon.wait_for(lambda: problem_lines(daemon, words), 5)
+            wait_problem(daemon, words, 5)
             self.assertEqual(source.errors, [])
             self.assertEqual(daemon.copies(), [])
             self.assertFalse(source.dumped.is_set())
