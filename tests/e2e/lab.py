@@ -233,6 +233,11 @@ class Server:
     def log_path(self, name):
         return os.path.join(self.datadir, name)
 
+    def index_names(self):
+        """Names in the source's own index file; works while it is down."""
+        text = read_text(os.path.join(self.datadir, "mysql-bin.index"))
+        return [os.path.basename(line) for line in text.splitlines()]
+
     def position(self):
         """(file, position) at which the source writes."""
         row = self.query(self.status_statement)[0]
