@@ -33,7 +33,7 @@ VARIABLES = {
     "log_bin": "ON", "binlog_checksum": "CRC32", "source_binlog_checksum": "CRC32",
     "master_binlog_checksum": "CRC32", "rpl_semi_sync_source_enabled": "1",
     "rpl_semi_sync_source_timeout": "3600000", "rpl_semi_sync_source_wait_point": "AFTER_SYNC",
-    "rpl_semi_sync_source_wait_no_replica": "1",
+    "rpl_semi_sync_source_wait_no_replica": "ON",
     "rpl_semi_sync_source_wait_for_replica_count": "1", "sync_binlog": "1",
     "innodb_flush_log_at_trx_commit": "1", "gtid_executed": "", "gtid_purged": "",
     "gtid_owned": "", "max_allowed_packet": "67108864", "version_comment": "fake source",
@@ -309,7 +309,7 @@ class FakeSource:
                              "Executed_Gtid_Set"], [(LOG, "1000", "", "", "")])
             return
         names = [name.lower() for name in re.findall(r"'([^']*)'", text)]
-        wanted = [re.compile(re.escape(name).replace("%", ".*").replace("_", ".")) for name in names]
+        wanted = [re.compile(name.replace("%", ".*").replace("_", ".")) for name in names]
         connection.rows(["Variable_name", "Value"],
                         [(name, value) for name, value in VARIABLES.items()
                          if any(pattern.fullmatch(name) for pattern in wanted)])

@@ -385,7 +385,7 @@ def tls_options(directory):
 class Binlogd:
     """The daemon under test with its own configuration and data directory."""
 
-    def __init__(self, source=None, sections=None, wrapper=(), start=True, **dumper):
+    def __init__(self, source=None, sections=None, wrapper=(), run=True, **dumper):
         self.dir = temp_dir()
         self.storage = os.path.join(self.dir, "data")
         os.mkdir(self.storage, 0o750)
@@ -404,7 +404,7 @@ class Binlogd:
         self.sections["dumper"].update(dumper)
         for name, keys in (sections or {}).items():
             self.sections.setdefault(name, {}).update(keys)
-        if start:
+        if run:
             self.start()
 
     def __enter__(self):
@@ -523,19 +523,18 @@ def same_bytes(source_file, copy, prefix=False):
     With prefix=True the copy may be shorter than the source's file.
     """
     with open(source_file, "rb") as left, open(copy, "rb") as right:
-        offset = 0
-        while True:
-            other = right.read(1 << 20)
-            block = left.read(1 << 20)
+        size = os.fstat(right.fileno()).st_size
+        missing = os.fstat(left.fileno()).st_size - size
+        if missing < 0 or (missing > 0 and not prefix):
+            return f"sizes differ: the copy lacks {missing} of the source's bytes"
+        for offset in range(0, size, 1 << 20):
+            step = min(1 << 20, size - offset)
+            block, other = left.read(step), right.read(step)
             if offset == 0:
                 block, other = _mask_in_use(block), _mask_in_use(other)
-            if prefix:
-                block = block[:len(other)]
             if block != other:
                 return _difference(offset, block, other)
-            if not other:
-                return None
-            offset += len(other)
+    return None
 
 
 def _mask_in_use(block):
@@ -547,10 +546,8 @@ def _mask_in_use(block):
 
 
 def _difference(offset, block, other):
-    for at, (one, two) in enumerate(zip(block, other)):
-        if one != two:
-            return f"differs at {offset + at}: source {one:02x}, copy {two:02x}"
-    return f"sizes differ: source block {len(block)}, copy block {len(other)} at {offset}"
+    at = next(at for at, pair in enumerate(zip(block, other)) if pair[0] != pair[1])
+    return f"differs at {offset + at}: source {block[at]:02x}, copy {other[at]:02x}"
 
 
 def caught_up(source, daemon):
@@ -563,6 +560,7 @@ def caught_up(source, daemon):
 
 def wait_caught_up(source, daemon, timeout=30):
     wait_until(lambda: caught_up(source, daemon), timeout, "the copies to catch up", 0.05)
+    wait_until(lambda: daemon.index_names() == daemon.copies(), 5, "the index to name all copies")
 
 
 def check_copies(source, daemon, live=False):

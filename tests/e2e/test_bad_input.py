@@ -30,8 +30,7 @@ def setUpModule():
 def problem_lines(daemon, words):
     """Log lines at warning or error level that match the words."""
     return [line for line in daemon.log_text().splitlines()
-            if re.search(r"\b(warning|warn|error)\b", line, re.IGNORECASE)
-            and re.search(words, line, re.IGNORECASE)]
+            if re.match(r"\S+ (warn|error) ", line) and re.search(words, line, re.IGNORECASE)]
 
 
 def wait_problem(daemon, words, timeout=15):
@@ -75,7 +74,7 @@ class Configuration(unittest.TestCase):
             ("[storage]\nexpire_days=-1\n", lines + 2, "expire_days"),
             ("[log]\nlevel=loud\n", lines + 2, "level"),
             ("[dumper]\nstart=yesterday\n", lines + 2, "start"),
-            ("[log]\nfile=" + "x" * 5000 + "\n", lines + 2, "long"),
+            ("[log]\nfile=" + "x" * 5000 + "\n", lines + 2, "bytes"),
             ("[nothing]\na=b\n", lines + 1, "nothing"),
         ]
         for text, line, key in cases:
@@ -142,7 +141,7 @@ class Directory(unittest.TestCase):
 
     def test_read_only_directory_is_named(self):
         with FakeSource() as source:
-            daemon = Binlogd(source, start=False)
+            daemon = Binlogd(source, run=False)
             with self.tmpfs(daemon.storage, "ro"):
                 daemon.start()
                 self.assertIn(daemon.wait_exit(10), (1, 3))
@@ -156,7 +155,7 @@ class Directory(unittest.TestCase):
             ledger.create_table(source)
             with ledger.Load(source, 1, pad=100000, commits=60) as load:
                 self.assertTrue(load.join(30))
-            daemon = Binlogd(source, start=False)
+            daemon = Binlogd(source, run=False)
             with self.tmpfs(daemon.storage, "size=2m,mode=0750"), daemon:
                 daemon.start()
                 wait_problem(daemon, "space|full", 15)
@@ -400,14 +399,16 @@ class NonsenseBeforeDump(unittest.TestCase):
         return answer
 
     def test_local_infile_request_is_refused(self):
-        self.attack("local infile|0xfb|file", answers={".": self.must_get_nothing(b"\xfb/etc/hosts")})
+        self.attack("local infile|0xfb|file",
+                    answers={".": self.must_get_nothing(b"\xfb/etc/hosts")})
 
     def test_clear_password_request_is_refused(self):
         self.attack("mysql_clear_password",
                     after_login=self.must_get_nothing(b"\xfemysql_clear_password\0"))
 
     def test_unknown_plugin_is_named(self):
-        self.attack("shiny_auth", after_login=self.must_get_nothing(b"\xfeshiny_auth\0" + b"x" * 20))
+        switch = b"\xfeshiny_auth\0" + b"x" * 20
+        self.attack("shiny_auth", after_login=self.must_get_nothing(switch))
 
     def test_endless_answer_is_dropped(self):
         sent = []

@@ -59,8 +59,8 @@ class AckTrace(unittest.TestCase):
         """The same trace with every fdatasync failing must be full of problems."""
         checker = acktrace.Checker(daemon.storage)
         with open(self.trace, encoding="latin-1") as trace:
-            for text in trace:
-                checker.line(re.sub(r"(fdatasync.*\)\s+)= 0$", r"\1= -1 EIO (x)", text.rstrip("\n")))
+            for text in trace.read().splitlines():
+                checker.line(re.sub(r"(fdatasync.*\)\s+)= 0$", r"\1= -1 EIO (x)", text))
         self.assertGreaterEqual(len(checker.problems), len(checker.acks))
 
     def test_resume_after_kill_requests_only_what_is_synced(self):
