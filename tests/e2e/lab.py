@@ -243,11 +243,12 @@ class Server:
         row = self.query(self.status_statement)[0]
         return row[0], int(row[1])
 
-    def create_user(self, name="repl", password=PASSWORD, plugin=None, grant=True):
+    def create_user(self, name="repl", password=PASSWORD, plugin=None,
+                    grant="REPLICATION SLAVE"):
         """An account that may replicate; the family's default plugin unless one is named."""
         how = f"IDENTIFIED WITH {plugin} BY" if plugin else "IDENTIFIED BY"
         self.unlogged(f"CREATE USER '{name}'@'%' {how} '{password}'",
-                      *([f"GRANT REPLICATION SLAVE ON *.* TO '{name}'@'%'"] if grant else []))
+                      *([f"GRANT {grant} ON *.* TO '{name}'@'%'"] if grant else []))
 
     def unlogged(self, *statements):
         """Run statements outside the binary log: they never wait for a semi-sync ACK."""

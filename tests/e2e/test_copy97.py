@@ -91,7 +91,8 @@ class Files(unittest.TestCase):
     def test_start_latest_begins_with_newest_file(self):
         self.source.query("FLUSH BINARY LOGS")
         newest = self.source.position()[0]
-        with Binlogd(self.source, start="latest") as daemon:
+        self.source.create_user("latest", grant="REPLICATION SLAVE, REPLICATION CLIENT")
+        with Binlogd(self.source, start="latest", user="latest") as daemon:
             lab.write_rows(self.source)
             lab.wait_caught_up(self.source, daemon)
             self.assertEqual(daemon.copies(), [newest])
