@@ -137,7 +137,8 @@ class Damage(Stored):
     def test_torn_tails_are_mended(self):
         tails = {
             "part of a header": lambda more: more[:5], "part of an event": lambda more: more[:30],
-            "part of a transaction": lambda more: more[:79], "one byte short": lambda more: more[:-1],
+            "part of a transaction": lambda more: more[:79],
+            "one byte short": lambda more: more[:-1],
             "zeros": lambda more: b"\0" * 4096, "noise": lambda more: os.urandom(500),
             "event with zeros": lambda more: more[:100] + b"\0" * 400}
         for name, tail in tails.items():
