@@ -29,6 +29,10 @@ struct addr_list {
 /* "127.0.0.1:3306", "[::1]:3306" or "unix:PATH"; dst has ADDR_TEXT_MAX bytes. */
 void addr_format(const struct addr *a, char *dst);
 
+/* "ADDRESS:PORT", "[ADDRESS]:PORT", numeric, or the path of a unix socket when it begins with '/'.
+ */
+int addr_parse(struct addr *a, const char *text, struct err *err);
+
 struct addr_lookup;
 /* list is empty and err set when the name cannot be resolved. Both live during the call only. */
 typedef void (*addr_lookup_fn)(void *ctx, const struct addr_list *list, const struct err *err);

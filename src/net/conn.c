@@ -381,7 +381,7 @@ void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
 void conn_start_tls(struct conn *c, struct tls *tls, const char *host)
 {
     struct err err;
-    c->ssl = tls_client_session(tls, host, &err);
+    c->ssl = tls_session(tls, host, &err);
     if (!c->ssl) {
         conn_close(c, "%s", err.text);
     } else if (c->out.len) {

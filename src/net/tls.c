@@ -95,7 +95,7 @@ static int expect_host(SSL *ssl, const char *host)
     return SSL_set1_host(ssl, host);
 }
 
-SSL *tls_client_session(struct tls *t, const char *host, struct err *err)
+SSL *tls_session(struct tls *t, const char *host, struct err *err)
 {
     ERR_clear_error();
     SSL *ssl = SSL_new(t->ctx);
