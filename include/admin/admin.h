@@ -47,6 +47,9 @@ struct admin_session {
     char *warning;
 };
 
+/* Whether USE of it would succeed: a session begins in no other database. */
+bool admin_database_known(struct bytes name);
+
 void admin_session_init(struct admin_session *s, const struct admin_login *login);
 void admin_session_fini(struct admin_session *s);
 /* What COM_RESET_CONNECTION does: user variables and warnings go, login and database stay. */
@@ -77,6 +80,10 @@ struct admin_facts {
     const char *datadir; /* the storage directory */
     bool ssl;            /* the listener offers TLS */
     uint32_t max_connections;
+
+    const char *binlog_format;    /* these three are the source's, as far as known; */
+    const char *binlog_row_image; /* "": what MySQL does unless told otherwise */
+    const char *binlog_row_metadata;
 
     bool gtid_mode;
     const char *gtid_executed; /* of MySQL: complete and durable transactions; may be large */
