@@ -24,5 +24,7 @@
 #define ER_NOT_SUPPORTED_AUTH_MODE           1251
 #define ER_QUERY_INTERRUPTED                 1317
 #define ER_SECURE_TRANSPORT_REQUIRED         3159
+#define ER_MALFORMED_GTID_SET_ENCODING       1773
+#define ER_MALFORMED_PACKET                  1835
 
 #endif
