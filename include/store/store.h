@@ -97,6 +97,8 @@ void store_append(struct store *s, struct bytes data);
  * bytes. */
 void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid);
+/* The format description of the file being appended. */
+void store_set_format(struct store *s, const struct fde *format);
 /* The Previous_gtids event of the file being appended: the encoded set. Of the first file, these
  * are GTIDs of the store too. -1 if it is malformed. */
 int store_set_previous_gtids(struct store *s, struct bytes set, struct err *err);
@@ -119,6 +121,10 @@ const struct gtid_set *store_gtids(const struct store *s);
 const struct binfile_list *store_files(const struct store *s);
 /* How many files of the list, from its beginning, hold anything up to T. */
 size_t store_serving(const struct store *s);
+/* Of a file that is served: the bytes up to T, or all of a complete one. */
+uint64_t store_file_size(const struct store *s, size_t i);
+/* Format of the newest file; server_version is "" when nothing is stored. */
+const struct fde *store_format(const struct store *s);
 /* The encoded set of the Previous_gtids event of the i-th file; the empty set where there is none.
  * It lives until the next call that begins a file or an epoch. */
 struct bytes store_previous_gtids(const struct store *s, size_t i);

@@ -297,6 +297,7 @@ static int take_format(struct stream *st, const struct event_header *h, struct b
         return err_set(err, "Format_description event with log_pos %u", h->log_pos);
     if (!again && store_begin_file(st->store, &st->next, err) < 0)
         return -1;
+    store_set_format(st->store, &st->format);
     st->expect = STREAM_AT_EVENTS;
     enum trx_verdict verdict = trx_feed(&st->trx, &st->format, h, event);
     store_append(st->store, event);

@@ -85,7 +85,13 @@ struct hub *hub_new(const struct hub_opts *opts)
 
 void hub_reconfigure(struct hub *h, const struct hub_opts *opts)
 {
+    bool other_tls = h->opts.tls != opts->tls;
     h->opts = *opts;
+    for (struct session *s = h->sessions, *next; s && other_tls; s = next) {
+        next = s->next;
+        if (s->state == SESSION_LOGIN) /* it may be about to use what goes */
+            session_end(s, NULL, "the certificate changes");
+    }
 }
 
 void hub_free(struct hub *h)

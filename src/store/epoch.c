@@ -36,33 +36,39 @@ void epoch_fini(struct epoch *e)
     if (e->dirfd >= 0)
         close(e->dirfd);
     binfile_list_fini(&e->files);
-    for (size_t i = 0; i < e->previous_n; i++)
-        free((void *)(uintptr_t)e->previous[i].p);
-    free(e->previous);
+    for (size_t i = 0; i < e->facts_n; i++)
+        free((void *)(uintptr_t)e->facts[i].previous.p);
+    free(e->facts);
     gtid_set_fini(&e->gtids);
     epoch_init(e);
 }
 
+struct epoch_file *epoch_file(struct epoch *e, size_t file)
+{
+    if (file >= e->facts_n) {
+        size_t n = file + 1 + file / 2;
+        e->facts = mem_realloc(e->facts, n * sizeof *e->facts);
+        memset(e->facts + e->facts_n, 0, (n - e->facts_n) * sizeof *e->facts);
+        e->facts_n = n;
+    }
+    return &e->facts[file];
+}
+
 void epoch_set_previous(struct epoch *e, size_t file, struct bytes set)
 {
-    if (file >= e->previous_n) {
-        size_t n = file + 1 + file / 2;
-        e->previous = mem_realloc(e->previous, n * sizeof *e->previous);
-        memset(e->previous + e->previous_n, 0, (n - e->previous_n) * sizeof *e->previous);
-        e->previous_n = n;
-    }
+    struct bytes *previous = &epoch_file(e, file)->previous;
     uint8_t *copy = mem_alloc(set.n);
     memcpy(copy, set.p, set.n);
-    free((void *)(uintptr_t)e->previous[file].p);
-    e->previous[file] = bytes_of(copy, set.n);
+    free((void *)(uintptr_t)previous->p);
+    *previous = bytes_of(copy, set.n);
 }
 
 struct bytes epoch_previous(const struct epoch *e, size_t file)
 {
     static const uint8_t empty_set[8];
-    if (file >= e->previous_n || !e->previous[file].p)
+    if (file >= e->facts_n || !e->facts[file].previous.p)
         return bytes_of(empty_set, sizeof empty_set);
-    return e->previous[file];
+    return e->facts[file].previous;
 }
 
 /* Reads the event after the format description, if it is Previous_gtids. */
@@ -81,6 +87,7 @@ static int read_previous(struct epoch *e, const struct fs *fs, size_t file, int 
     struct err ignored; /* a bad beginning shows when the file is served or verified */
     if (h.length > got || fde_decode(&format, bytes_of(head, h.length), &ignored) < 0)
         return 0;
+    e->format = format;
     if (fs_pread_full(fs, fd, head, EVENT_HEADER, (off_t)at, &got, err) < 0)
         return -1;
     event_header_decode(&h, head);
@@ -284,7 +291,7 @@ static int sync_file(struct epoch *e, const struct fs *fs, size_t file, struct e
     else
         rc = read_previous(e, fs, file, fd, err);
     if (rc == 0 && file + 1 < e->files.n)
-        e->closed_bytes += (uint64_t)st.st_size;
+        e->closed_bytes += epoch_file(e, file)->size = (uint64_t)st.st_size;
     fs->close(fd);
     return rc;
 }

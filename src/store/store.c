@@ -339,6 +339,21 @@ int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *
     return rc;
 }
 
+void store_set_format(struct store *s, const struct fde *format)
+{
+    s->epoch.format = *format;
+}
+
+const struct fde *store_format(const struct store *s)
+{
+    return &s->epoch.format;
+}
+
+uint64_t store_file_size(const struct store *s, size_t i)
+{
+    return i == s->epoch.end.file ? s->epoch.end.pos : s->epoch.facts[i].size;
+}
+
 struct bytes store_previous_gtids(const struct store *s, size_t i)
 {
     return epoch_previous(&s->epoch, i);
@@ -447,7 +462,7 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     if (check_successor(s, name, err) < 0)
         return -1;
     if (!store_empty(s))
-        s->epoch.closed_bytes += s->received_pos;
+        s->epoch.closed_bytes += epoch_file(&s->epoch, s->file)->size = s->received_pos;
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
     s->file = s->epoch.files.n - 1;

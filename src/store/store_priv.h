@@ -15,13 +15,19 @@ struct place {
     uint64_t last_start; /* start of the event */
 };
 
+struct epoch_file {
+    struct bytes previous; /* malloc'ed: the encoded set of its Previous_gtids event */
+    uint64_t size;         /* of a complete file, bytes */
+};
+
 struct epoch {
     int dirfd; /* -1: there is none */
     unsigned number;
     char source[STORE_UUID_MAX];
     struct binfile_list files;
-    struct bytes *previous; /* malloc'ed, by file: the set of its Previous_gtids event */
-    size_t previous_n;
+    struct epoch_file *facts; /* by file, as far as they are known */
+    size_t facts_n;
+    struct fde format;     /* of the newest file */
     uint64_t closed_bytes; /* size of all files but the last */
     struct place end;      /* T: end of the last complete transaction that is durable */
     struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
@@ -35,6 +41,8 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
                  struct err *err);
 
+/* What is known of a file, with room for it if it is new. */
+struct epoch_file *epoch_file(struct epoch *e, size_t file);
 /* Copies the set. */
 void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
 /* The empty set where there is none. */
