@@ -178,9 +178,12 @@ const char *store_source(const struct store *s)
 int store_new_epoch(struct store *s, const char *source, struct err *err)
 {
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
+    journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
+    if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
+        return -1;
     s->file = 0;
     s->received_pos = 0;
-    return epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err);
+    return 0;
 }
 
 bool store_empty(const struct store *s)
@@ -480,25 +483,31 @@ void store_hurry(struct store *s)
 
 /* ---- what became durable ---- */
 
-static void apply_mark(struct store *s, const struct mark *m)
+/* Whether T moved. */
+static bool apply_mark(struct store *s, const struct mark *m)
 {
     struct place *end = &s->epoch.end;
-    if (m->end.file > end->file || (m->end.file == end->file && m->end.pos > end->pos))
-        *end = m->end; /* what is compared again after a resume lies before T */
     if (m->gtid.gno)
         gtid_set_add_range(&s->epoch.gtids, &m->gtid, m->gtid.gno, m->last);
+    if (m->end.file < end->file || (m->end.file == end->file && m->end.pos <= end->pos))
+        return false; /* what is compared again after a resume lies before T */
+    *end = m->end;
+    return true;
 }
 
 static void apply_marks(struct store *s)
 {
+    bool moved = false;
     uint64_t synced = journal_synced(s->journal);
     while (s->marks_tail != s->marks_head) {
         const struct mark *m = &s->marks[s->marks_tail & (MARKS_MAX - 1)];
         if (m->offset > synced)
             break;
-        apply_mark(s, m);
+        moved |= apply_mark(s, m);
         s->marks_tail++;
     }
+    if (moved)
+        journal_bound(s->journal, &s->epoch.files.at[s->epoch.end.file], s->epoch.end.pos);
 }
 
 void store_work(struct store *s)
