@@ -303,9 +303,9 @@ void store_add_previous_gtids(struct store *s, const struct gtid_set *set)
     gtid_set_union(&s->epoch.gtids, set);
 }
 
-static bool drained(const struct store *s)
+static bool drained(const struct store *s, uint64_t synced)
 {
-    return journal_synced(s->journal) == journal_offset(s->journal) &&
+    return synced == journal_offset(s->journal) &&
            journal_applied(s->journal) == journal_switched(s->journal);
 }
 
@@ -332,11 +332,12 @@ static void reopen_at_end(struct store *s)
     journal_switch(s->journal, &target);
 }
 
-static void advance_resume(struct store *s)
+/* synced: up to where marks were applied; a later value could be ahead of T. */
+static void advance_resume(struct store *s, uint64_t synced)
 {
-    if (s->phase == STORE_DRAINING && drained(s))
+    if (s->phase == STORE_DRAINING && drained(s, synced))
         reopen_at_end(s);
-    if (s->phase == STORE_REOPENING && drained(s))
+    if (s->phase == STORE_REOPENING && drained(s, synced))
         s->phase = STORE_READY;
 }
 
@@ -495,10 +496,9 @@ static bool apply_mark(struct store *s, const struct mark *m)
     return true;
 }
 
-static void apply_marks(struct store *s)
+static void apply_marks(struct store *s, uint64_t synced)
 {
     bool moved = false;
-    uint64_t synced = journal_synced(s->journal);
     while (s->marks_tail != s->marks_head) {
         const struct mark *m = &s->marks[s->marks_tail & (MARKS_MAX - 1)];
         if (m->offset > synced)
@@ -513,10 +513,12 @@ static void apply_marks(struct store *s)
 void store_work(struct store *s)
 {
     struct err err;
-    apply_marks(s);
-    advance_resume(s);
+    uint64_t synced = journal_synced(s->journal);
+    apply_marks(s, synced);
+    advance_resume(s, synced);
     if (!s->failed && journal_failed(s->journal, &err)) {
         s->failed = true;
+        apply_marks(s, journal_synced(s->journal)); /* it stands still now, and T with it */
         s->events->failed(s->events_ctx, &err);
         return;
     }
