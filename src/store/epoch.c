@@ -147,7 +147,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
         return drop_unbegun(e, fs, scan, err);
     if (scan->trx_end < scan->size && cut_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
-    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start};
+    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start, 0};
     gtid_set_swap(&e->gtids, &scan->gtids);
     return 0;
 }
@@ -235,6 +235,7 @@ static int sync_all(struct epoch *e, const struct fs *fs, int rootfd, struct err
     for (size_t i = 0; i + 1 < e->files.n; i++)
         if (sync_closed_file(e, fs, e->files.at[i].text, err) < 0)
             return -1;
+    e->end.before = e->closed_bytes;
     if (fs->fsync(e->dirfd) < 0 || fs->fsync(rootfd) < 0)
         return err_io(err, errno, "cannot fsync the directory");
     return 0;

@@ -309,19 +309,34 @@ static bool drained(const struct store *s, uint64_t synced)
            journal_applied(s->journal) == journal_switched(s->journal);
 }
 
+/* Files that were begun behind T hold nothing that counts. Of the last of them, `unmade` were not
+ * made by this store: one that is there under such a name is not its to remove. */
+static void drop_begun_files(struct store *s, uint64_t unmade)
+{
+    struct epoch *e = &s->epoch;
+    size_t keep = e->end.pos ? e->end.file + 1 : 0;
+    for (; e->files.n > keep; e->files.n--) {
+        if (unmade)
+            unmade--;
+        else
+            s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n - 1].text, 0);
+    }
+    e->closed_bytes = e->end.before;
+    s->file = e->end.file;
+    s->received_pos = e->end.pos;
+}
+
 /* All is durable that ever will be of the last connection: T stands still now. */
 static void reopen_at_end(struct store *s)
 {
     struct epoch *e = &s->epoch;
     s->phase = STORE_REOPENING;
+    drop_begun_files(s, 0);
+    s->event_end = journal_offset(s->journal);
     if (store_empty(s))
         return;
-    e->files.n = e->end.file + 1;
-    s->file = e->end.file;
-    s->received_pos = e->end.pos;
     if (s->from_start)
         e->end.last_start = EVENT_MAGIC_LEN;
-    s->event_end = journal_offset(s->journal);
     s->base = s->event_end - e->end.last_start;
     struct journal_target target = {
         .dirfd = e->dirfd,
@@ -341,19 +356,15 @@ static void advance_resume(struct store *s, uint64_t synced)
         s->phase = STORE_READY;
 }
 
-/* A file that was being begun when the disk became full holds nothing that counts. */
 void store_restart(struct store *s)
 {
-    struct epoch *e = &s->epoch;
+    uint64_t unmade = journal_switched(s->journal) - journal_applied(s->journal);
     journal_restart(s->journal);
     s->marks_tail = s->marks_head;
     s->open_used = false;
     s->event_end = journal_offset(s->journal);
     s->failed = false;
-    while (e->files.n && (e->end.pos == 0 || e->files.n > e->end.file + 1)) {
-        e->files.n--;
-        s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n].text, 0);
-    }
+    drop_begun_files(s, unmade);
 }
 
 /* ---- appending ---- */
@@ -467,7 +478,8 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
     else if (!s->open_used)
         s->open.gtid.gno = 0;
     s->open_used = true;
-    s->open.end = (struct place){s->file, s->received_pos, s->received_pos - length};
+    s->open.end =
+        (struct place){s->file, s->received_pos, s->received_pos - length, s->epoch.closed_bytes};
     s->open_end = offset;
 }
 
