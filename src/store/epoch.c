@@ -22,6 +22,7 @@
 #define INDEX_MAX     (64u << 20)
 #define COPY_PIECE    (1u << 20)
 #define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
+#define TORN_TRIES    1000
 
 void epoch_init(struct epoch *e)
 {
@@ -70,13 +71,29 @@ static int find_newest(struct epoch *e, int rootfd, char folder[FOLDER_MAX], str
     return 0;
 }
 
-/* Copies [from, to) of the file to a new file beside it. */
-static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const char *torn,
-                     uint64_t from, uint64_t to, struct err *err)
+/* Makes an empty file for what is set aside, under a name that nothing has; its fd, or -1. */
+static int create_torn(const struct epoch *e, const struct fs *fs, const struct binfile_name *name,
+                       char torn[TORN_NAME_MAX], struct err *err)
 {
-    int out = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
-    if (out < 0)
-        return err_io(err, errno, "cannot create %s", torn);
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    int n = snprintf(torn, TORN_NAME_MAX, "%s.torn-", name->text);
+    n += (int)strftime(torn + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+    for (unsigned i = 2;; i++) { /* a start that failed may be tried again in the same second */
+        int fd = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
+        if (fd >= 0)
+            return fd;
+        if (errno != EEXIST || i > TORN_TRIES)
+            return err_io(err, errno, "cannot create %s", torn);
+        snprintf(torn + n, (size_t)(TORN_NAME_MAX - n), "-%u", i);
+    }
+}
+
+/* Copies [from, to) of the file. */
+static int copy_tail(const struct fs *fs, int fd, int out, uint64_t from, uint64_t to,
+                     struct err *err)
+{
     uint8_t *piece = mem_alloc(COPY_PIECE);
     int rc = 0;
     for (uint64_t at = from; at < to && rc == 0;) {
@@ -89,35 +106,41 @@ static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const c
     }
     free(piece);
     if (rc == 0 && fs->fsync(out) < 0)
-        rc = err_io(err, errno, "cannot fsync %s", torn);
-    fs->close(out);
+        rc = err_io(err, errno, "fsync");
     return rc;
 }
 
-static void torn_name(const struct binfile_name *name, char dst[TORN_NAME_MAX])
+static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const struct scan *scan,
+                     const struct binfile_name *name, struct err *err)
 {
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    int n = snprintf(dst, TORN_NAME_MAX, "%s.torn-", name->text);
-    strftime(dst + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+    char torn[TORN_NAME_MAX];
+    int out = create_torn(e, fs, name, torn, err);
+    if (out < 0)
+        return -1;
+    log_warn("store", "%s ends in %llu bytes that are no complete transaction%s%s: kept in %s, cut",
+             name->text, (unsigned long long)(scan->size - scan->trx_end),
+             scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
+             scan->verdict == SCAN_TORN ? scan->reason : "", torn);
+    int rc = copy_tail(fs, fd, out, scan->trx_end, scan->size, err);
+    fs->close(out);
+    if (rc == 0)
+        return 0;
+    fs->unlinkat(e->dirfd, torn, 0); /* a part of a tail is no use, and the disk may be full */
+    return err_prefix(err, "cannot keep the end of %s in %s", name->text, torn);
 }
 
 static int cut_tail(const struct epoch *e, const struct fs *fs, int fd, const struct scan *scan,
                     const struct binfile_name *name, struct err *err)
 {
-    char torn[TORN_NAME_MAX];
-    torn_name(name, torn);
-    log_warn("store", "%s ends in %llu bytes that are no complete transaction%s%s: kept in %s, cut",
-             name->text, (unsigned long long)(scan->size - scan->trx_end),
-             scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
-             scan->verdict == SCAN_TORN ? scan->reason : "", torn);
-    if (save_tail(e, fs, fd, torn, scan->trx_end, scan->size, err) < 0)
+    /* The copy's name must be durable before the only other copy goes. */
+    if (save_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
+    if (fs->fsync(e->dirfd) < 0)
+        return err_io(err, errno, "cannot fsync the directory of %s", name->text);
     if (fs->ftruncate(fd, (off_t)scan->trx_end) < 0)
         return err_io(err, errno, "cannot cut %s", name->text);
-    if (fs->fdatasync(fd) < 0 || fs->fsync(e->dirfd) < 0)
-        return err_io(err, errno, "cannot fsync %s", name->text);
+    if (fs->fdatasync(fd) < 0)
+        return err_io(err, errno, "cannot fdatasync %s", name->text);
     return 0;
 }
 
@@ -127,7 +150,10 @@ static int drop_unbegun(struct epoch *e, const struct fs *fs, const struct scan 
 {
     const struct binfile_name *name = &e->files.at[e->files.n - 1];
     char torn[TORN_NAME_MAX];
-    torn_name(name, torn);
+    int out = create_torn(e, fs, name, torn, err); /* to be replaced: so nothing else is */
+    if (out < 0)
+        return -1;
+    fs->close(out);
     log_warn("store", "%s has no complete first event (%llu bytes): moved to %s", name->text,
              (unsigned long long)scan->size, torn);
     if (fs->renameat(e->dirfd, name->text, e->dirfd, torn) < 0 || fs->fsync(e->dirfd) < 0)
