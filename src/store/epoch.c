@@ -201,6 +201,32 @@ static int scan_last(struct epoch *e, const struct fs *fs, const struct watermar
     return rc;
 }
 
+static bool has_events_behind_format(const struct place *end)
+{
+    return end->last_start > EVENT_MAGIC_LEN;
+}
+
+/* When a crash left nothing of the last file but its first event, the GTIDs are those of the file
+ * before: the Previous_gtids event that would say so is among what was lost. */
+static int add_gtids_before(struct epoch *e, const struct fs *fs, struct err *err)
+{
+    if (e->files.n < 2 || has_events_behind_format(&e->end))
+        return 0;
+    const char *name = e->files.at[e->files.n - 2].text;
+    int fd = fs->openat(e->dirfd, name, O_RDONLY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name);
+    struct scan scan;
+    int rc = scan_file(&scan, fs, fd, 0, err);
+    if (rc == 0 && scan.verdict != SCAN_CLEAN)
+        rc = err_kind_set(err, ERR_CORRUPT, "%s: %s; nothing was changed", name, scan.reason);
+    if (rc == 0)
+        gtid_set_union(&e->gtids, &scan.gtids);
+    scan_fini(&scan);
+    fs->close(fd);
+    return rc;
+}
+
 static int check_chain(const struct epoch *e, const struct watermark *mark, struct err *err)
 {
     const struct binfile_list *l = &e->files;
@@ -276,6 +302,8 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
     while (e->files.n && !e->end.pos)
         if (scan_last(e, fs, &mark, err) < 0)
             return -1;
+    if (add_gtids_before(e, fs, err) < 0)
+        return -1;
     return sync_all(e, fs, rootfd, err) < 0 ? -1 : repair_index(e, fs, err);
 }
 
