@@ -396,6 +396,12 @@ static int check_successor(const struct store *s, const struct binfile_name *nam
     if (store_empty(s))
         return 0;
     const struct binfile_name *last = &s->epoch.files.at[s->epoch.files.n - 1];
+    if (store_write_pos(s) < s->received_pos)
+        return err_kind_set(err, ERR_DIVERGED,
+                            "%s ends at %llu on the source, but %llu bytes of it are stored here: "
+                            "the source lost the end of its log",
+                            last->text, (unsigned long long)store_write_pos(s),
+                            (unsigned long long)s->received_pos);
     if (binfile_same_base(last, name) && name->number == last->number + 1)
         return 0;
     return err_kind_set(err, ERR_DIVERGED,
@@ -417,8 +423,10 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
 {
     if (check_successor(s, name, err) < 0)
         return -1;
-    if (!store_empty(s))
+    if (!store_empty(s)) {
         s->epoch.closed_bytes += s->received_pos;
+        s->received_pos = 0;
+    }
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
     s->file = s->epoch.files.n - 1;
@@ -469,8 +477,10 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid)
 {
     uint64_t offset = journal_offset(s->journal);
+    uint64_t pos = offset - s->base;
     s->event_end = offset;
-    s->received_pos = offset - s->base;
+    if (pos > s->received_pos) /* else it was stored before and is compared */
+        s->received_pos = pos;
     if (verdict == TRX_INSIDE)
         return;
     if (gtid)
@@ -478,8 +488,7 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
     else if (!s->open_used)
         s->open.gtid.gno = 0;
     s->open_used = true;
-    s->open.end =
-        (struct place){s->file, s->received_pos, s->received_pos - length, s->epoch.closed_bytes};
+    s->open.end = (struct place){s->file, pos, pos - length, s->epoch.closed_bytes};
     s->open_end = offset;
 }
 
