@@ -23,6 +23,7 @@
 #define COPY_PIECE    (1u << 20)
 #define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
 #define TORN_TRIES    1000
+#define PAGE          4096u
 
 void epoch_init(struct epoch *e)
 {
@@ -193,6 +194,9 @@ static int scan_last(struct epoch *e, const struct fs *fs, const struct watermar
     }
     struct scan scan;
     uint64_t durable = strcmp(mark->name.text, name->text) == 0 ? mark->pos : 0;
+    /* After a failed sync the page cache can show what never got to the disk: read it from there.
+     * Below the bound the disk is known to have it. */
+    (void)posix_fadvise(fd, (off_t)(durable & ~(uint64_t)(PAGE - 1)), 0, POSIX_FADV_DONTNEED);
     int rc = scan_file(&scan, fs, fd, durable, err);
     if (rc == 0)
         rc = take_scan(e, fs, fd, &scan, err);

@@ -65,10 +65,25 @@ struct store {
 
 /* ---- opening and closing ---- */
 
+/* Makes the data directory's own name durable: what lies in it is worth no more than that. */
+static int sync_parent(struct store *s, struct err *err)
+{
+    const struct fs *fs = s->opts.fs;
+    int fd = fs_open_dir(fs, s->rootfd, "..", err);
+    if (fd < 0)
+        return -1;
+    int rc = fs->fsync(fd);
+    if (rc < 0)
+        err_io(err, errno, "cannot fsync the directory above %s", s->opts.directory);
+    fs->close(fd);
+    return rc;
+}
+
 static int open_root(struct store *s, struct err *err)
 {
     const char *path = s->opts.directory;
-    if (s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) < 0 && errno != EEXIST)
+    bool made = s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) == 0;
+    if (!made && errno != EEXIST)
         return err_set(err, "cannot make the data directory %s: %s", path, strerrordesc_np(errno));
     s->rootfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* may itself be a link */
     if (s->rootfd < 0)
@@ -81,7 +96,7 @@ static int open_root(struct store *s, struct err *err)
                        "the data directory %s belongs to user id %u, not to %u, which binlogd "
                        "runs as: chown it",
                        path, st.st_uid, geteuid());
-    return 0;
+    return made ? sync_parent(s, err) : 0;
 }
 
 static int lock_root(struct store *s, struct err *err)
