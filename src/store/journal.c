@@ -254,7 +254,7 @@ static uint64_t lazy_left(const struct journal *j)
 static void wait_for_work(struct journal *j)
 {
     j->sleeping = true;
-    if (j->written != j->synced || j->bound_due) {
+    if (!j->failed && (j->written != j->synced || j->bound_due)) {
         uint64_t us = j->written != j->synced ? lazy_left(j) : WATERMARK_US;
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);

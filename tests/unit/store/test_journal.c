@@ -68,6 +68,7 @@ static void wait_wake(void)
 static bool drain(void)
 {
     journal_publish(t.j);
+    journal_hurry(t.j);
     while (journal_synced(t.j) != journal_offset(t.j) ||
            journal_applied(t.j) != journal_switched(t.j)) {
         if (journal_failed(t.j, &t.err))
@@ -249,6 +250,7 @@ static void journal_many_publishes_in_a_slow_sync_share_the_next(void **state)
     uint64_t syncs = faultfs_count(FAULTFS_BIT(FAULTFS_FDATASYNC));
     put("1");
     journal_publish(t.j);
+    journal_hurry(t.j);
     while (sem_wait(&gate.entered) < 0)
         continue;
     for (int i = 0; i < 100; i++) {
@@ -263,6 +265,23 @@ static void journal_many_publishes_in_a_slow_sync_share_the_next(void **state)
     assert_int_equal(after.syncs - before.syncs, 2);
     sem_destroy(&gate.entered);
     sem_destroy(&gate.go);
+}
+
+/* Nobody waits for these: they are synced together, but soon. */
+static void journal_publishes_without_hurry_synced_together(void **state)
+{
+    (void)state;
+    create("a.000001", NULL);
+    put("0");
+    assert_true(drain());
+    uint64_t syncs = faultfs_count(FAULTFS_BIT(FAULTFS_FDATASYNC));
+    for (int i = 0; i < 100; i++) {
+        put("x");
+        journal_publish(t.j);
+    }
+    while (journal_synced(t.j) != journal_offset(t.j))
+        wait_wake();
+    assert_true(faultfs_count(FAULTFS_BIT(FAULTFS_FDATASYNC)) - syncs < 50);
 }
 
 /* ---- the ring ---- */
@@ -470,6 +489,26 @@ static void journal_failed_sync_is_an_io_error_whatever_the_errno(void **state)
     assert_non_null(strstr(t.err.text, "cannot fdatasync a.000001: "));
 }
 
+static uint64_t cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void journal_failed_thread_sleeps(void **state)
+{
+    (void)state;
+    create("a.000001", NULL);
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_FDATASYNC), EIO, FAULTFS_ONCE);
+    put("text");
+    assert_false(drain());
+    usleep(2 * JOURNAL_LAZY_US);
+    uint64_t before = cpu_us();
+    usleep(100000);
+    assert_true(cpu_us() - before < 50000);
+}
+
 static void script(void)
 {
     write_file("a.000001", "0123456789tail");
@@ -600,6 +639,7 @@ int main(void)
         TEST(journal_next_file_begins_when_the_last_is_durable),
         TEST(journal_many_targets_keep_their_order),
         TEST(journal_many_publishes_in_a_slow_sync_share_the_next),
+        TEST(journal_publishes_without_hurry_synced_together),
         TEST(journal_ring_wraps_at_every_offset),
         TEST(journal_ring_full_of_one_put),
         TEST(journal_rewind_forgets_only_what_is_not_published),
@@ -612,6 +652,7 @@ int main(void)
         TEST(journal_disk_full_then_restart_goes_on),
         TEST(journal_restart_forgets_waiting_targets),
         TEST(journal_failed_sync_is_an_io_error_whatever_the_errno),
+        TEST(journal_failed_thread_sleeps),
         TEST(journal_eio_of_each_call_is_final),
         TEST(journal_bound_noted_soon_and_at_the_end),
         TEST(journal_directory_closed_after_the_switch_is_no_harm),
