@@ -216,6 +216,7 @@ int feed_event(struct feed *f)
 int feed_sync(struct feed *f)
 {
     store_publish(f->store);
+    store_hurry(f->store);
     store_work(f->store);
     while (!f->failed && store_synced(f->store) < store_offset(f->store))
         work(f);
