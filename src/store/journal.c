@@ -191,8 +191,10 @@ static int cut_to_size(struct journal *j, struct err *err)
 
 static int begin_target(struct journal *j, const struct pending *p, struct err *err)
 {
-    if (close_file(j, err) < 0)
+    if (close_file(j, err) < 0) {
+        free(p->target.index_text);
         return -1;
+    }
     forget_target(j);
     j->now = p->target;
     j->now.dirfd = fcntl(p->target.dirfd, F_DUPFD_CLOEXEC, 0);
