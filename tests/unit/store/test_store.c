@@ -172,7 +172,8 @@ static void store_resume_every_place_goes_on_to_the_same_end(void **state)
         assert_int_equal(feed_settle(&feed), 0);
         assert_int_equal(feed_until(&feed, end), 0);
         struct feed_place t = feed_t(&feed), next = feed.at;
-        if (end.pos % 2) /* half of them without the publish, so that events are lost */
+        if (end.pos % 2 && feed_cmp(next, feed_end(&source)) <
+                               0) /* half of them without the publish, so that events are lost */
             assert_int_equal(feed_event(&feed), 0);
         assert_int_equal(feed_settle(&feed), 0);
         assert_true(feed_cmp(feed_t(&feed), t) >= 0);
