@@ -88,8 +88,9 @@ uint64_t store_free_space(const struct store *s);
  * called when it may be otherwise. */
 bool store_has_room(struct store *s, size_t n);
 bool store_can_begin_file(struct store *s);
-/* Begins the next file. Its first bytes, the magic, are appended by this. -1 if the name is not the
- * successor of the present file's. */
+/* Begins the next file. Its first bytes, the magic, are appended by this. -1 (ERR_DIVERGED) if the
+ * name is not the successor of the present file's, or not all that is stored of that was compared.
+ */
 int store_begin_file(struct store *s, const struct binfile_name *name, struct err *err);
 /* Appends bytes of events to the present file. */
 void store_append(struct store *s, struct bytes data);
