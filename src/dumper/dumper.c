@@ -50,6 +50,8 @@ struct dumper {
     bool from_start;    /* compare the last file from its start */
     struct err err;     /* why the connection was closed by us; text "" otherwise */
     char last_error[600];
+    char begun_file[BINFILE_NAME_MAX + 1]; /* T when the present dump began */
+    uint64_t begun_pos;
     uint64_t connects;
     uint64_t acks_sent;
     uint64_t ack_us;
@@ -241,16 +243,25 @@ static void judge_state(struct dumper *d)
         set_state(d, DUMPER_CATCHING_UP);
 }
 
+/* Only what is new, or being up to date, makes the next wait short again: a source that sends the
+ * same bad event each time is not asked ten times a second. */
+static void note_progress(struct dumper *d)
+{
+    struct store_pos end = store_end(d->opts.store);
+    bool moved = end.pos != d->begun_pos || strcmp(end.file, d->begun_file) != 0;
+    if (d->stream.expect != STREAM_AT_EVENTS || !(moved || d->stream.idle))
+        return;
+    d->retry_ms = RETRY_FIRST_MS;
+    d->last_error[0] = 0;
+}
+
 static void on_stream_batch(void *ctx)
 {
     struct dumper *d = ctx;
     store_publish(d->opts.store);
     send_acks(d); /* what was compared with stored bytes can be due at once */
     judge_state(d);
-    if (d->stream.expect == STREAM_AT_EVENTS) { /* the source has taken us on */
-        d->retry_ms = RETRY_FIRST_MS;
-        d->last_error[0] = 0;
-    }
+    note_progress(d);
     if (d->read_paused) {
         channel_pause(&d->channel);
         arm(d, 0); /* the silence is ours */
@@ -341,10 +352,12 @@ static int send_dump(struct dumper *d, struct err *err)
              d->channel.conn && *conn_tls_version(d->channel.conn) ? ", " : "",
              d->channel.conn ? conn_tls_version(d->channel.conn) : "",
              file ? file->text : "the first file", pos);
-    channel_send_command(&d->channel, buf_bytes(&out));
-    buf_fini(&out);
     d->connects++;
+    d->begun_pos = store_end(d->opts.store).pos;
+    snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
     enter(d, PHASE_STREAMING);
+    channel_send_command(&d->channel, buf_bytes(&out)); /* which may close it, and change phase */
+    buf_fini(&out);
     return 0;
 }
 
@@ -527,8 +540,10 @@ static void on_durable(void *ctx)
     struct dumper *d = ctx;
     if (d->phase == PHASE_SETTLING && store_settled(d->opts.store))
         settled(d);
-    else if (d->phase == PHASE_STREAMING)
-        send_acks(d);
+    if (d->phase != PHASE_STREAMING)
+        return;
+    note_progress(d);
+    send_acks(d);
 }
 
 static void on_room(void *ctx)
