@@ -260,6 +260,8 @@ static void on_stream_batch(void *ctx)
     struct dumper *d = ctx;
     store_publish(d->opts.store);
     send_acks(d); /* what was compared with stored bytes can be due at once */
+    if (d->phase != PHASE_STREAMING)
+        return; /* the ACK found the connection broken */
     judge_state(d);
     note_progress(d);
     if (d->read_paused) {
