@@ -239,7 +239,7 @@ static void judge_state(struct dumper *d)
         set_state(d, DUMPER_PROTECTING);
     else if (st->idle)
         set_state(d, DUMPER_ASYNC);
-    else if (d->state == DUMPER_CONNECTING)
+    else if (d->state == DUMPER_CONNECTING || d->state == DUMPER_WAIT_SPACE)
         set_state(d, DUMPER_CATCHING_UP);
 }
 
