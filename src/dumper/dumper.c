@@ -404,6 +404,8 @@ static void on_logged_in(void *ctx)
     struct dumper *d = ctx;
     snprintf(d->version, sizeof d->version, "%s", d->login.greeting.server_version);
     enter(d, PHASE_SETUP);
+    /* A new epoch can make the store empty long after the start. */
+    d->opts.setup.want_latest = d->opts.start == DUMPER_START_LATEST && store_empty(d->opts.store);
     setup_start(&d->setup, &d->channel, &d->opts.setup, d->version);
 }
 
