@@ -563,6 +563,8 @@ static void on_room(void *ctx)
 static void on_store_failed(void *ctx, const struct err *err)
 {
     struct dumper *d = ctx;
+    if (d->phase == PHASE_STOPPED)
+        return; /* it ended for good for another reason */
     d->restart_store = err->kind == ERR_NO_SPACE || err->kind == ERR_DIVERGED;
     if (d->channel.conn) {
         give_up(d, err);
