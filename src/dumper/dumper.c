@@ -328,7 +328,6 @@ static int send_dump(struct dumper *d, struct err *err)
         d->from_start = true;
         return err_set(err,
                        "a source without gtid_mode=ON, or older than 5.7, cannot be asked for "
-                       "positions beyond "
                        "positions beyond 4 GiB: the whole of %s is compared again",
                        file->text);
     }
