@@ -766,7 +766,7 @@ static const struct bad_case {
     {bad_long_log_pos, "Write_rows event with log_pos ", ERR_OTHER},
     {bad_over_limit, "Write_rows event with a length of ", ERR_OTHER},
     {bad_long_rotate, "a Rotate event of ", ERR_OTHER},
-    {bad_long_heartbeat, " event of 1000", ERR_OTHER},
+    {bad_long_heartbeat, "a Heartbeat event of ", ERR_OTHER},
     {bad_endless, "Write_rows event ", ERR_OTHER},
 };
 
