@@ -15,7 +15,7 @@
 #include <ev.h>
 #include <openssl/ssl.h>
 
-#define PEER_TIMEOUT_S 8.0
+#define PEER_TIMEOUT_S 20.0
 
 /* One turn of the loop, of 1 ms at most. */
 void peer_turn(struct ev_loop *loop);
