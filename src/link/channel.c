@@ -32,11 +32,12 @@ static bool deliver(struct channel *ch, struct bytes part, unsigned flags)
         channel_close(ch, "a message is longer than %zu bytes", ch->message_max);
         return false;
     }
+    size_t before = ch->message.len;
     wr_bytes(&ch->message, part);
     if (!(flags & CHANNEL_LAST))
         return true;
     bool taken = ch->ops->part(ch->ctx, buf_bytes(&ch->message), CHANNEL_FIRST | CHANNEL_LAST);
-    buf_clear(&ch->message);
+    buf_truncate(&ch->message, taken ? 0 : before); /* a refused part comes again */
     return taken;
 }
 

@@ -41,6 +41,8 @@ struct conn {
     size_t in_off;
     size_t in_end;
     uint64_t received;
+    bool ended;       /* nothing more can be read; closes when the input was offered */
+    char reason[400]; /* why a read or write gave IO_CLOSED */
     struct buf out;
 };
 
@@ -100,18 +102,6 @@ static void update_watchers(struct conn *c)
         ev_io_stop(c->loop, &c->reader);
 }
 
-static void close_by_errno(struct conn *c, const char *what)
-{
-    conn_close(c, "%s: %s", what, strerrordesc_np(errno));
-}
-
-static void close_by_tls(struct conn *c, const char *what)
-{
-    char why[300];
-    tls_explain(c->ssl, why, sizeof why);
-    conn_close(c, "%s: %s", what, why);
-}
-
 static void set_socket_options(int fd)
 {
     int one = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
@@ -124,8 +114,28 @@ static void set_socket_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 }
 
-/* How a read or write ended. */
+/* How a read or write ended; with IO_CLOSED the connection is to be closed for c->reason. */
 enum io_result { IO_SOME, IO_AGAIN, IO_CLOSED };
+
+static enum io_result broken_by_errno(struct conn *c, const char *what)
+{
+    snprintf(c->reason, sizeof c->reason, "%s: %s", what, strerrordesc_np(errno));
+    return IO_CLOSED;
+}
+
+static enum io_result broken_by_tls(struct conn *c, const char *what)
+{
+    char why[300];
+    tls_explain(c->ssl, why, sizeof why);
+    snprintf(c->reason, sizeof c->reason, "%s: %s", what, why);
+    return IO_CLOSED;
+}
+
+static enum io_result closed_by_peer(struct conn *c)
+{
+    snprintf(c->reason, sizeof c->reason, "the peer closed the connection");
+    return IO_CLOSED;
+}
 
 static enum io_result tls_result(struct conn *c, int rc, bool *wants_other, int other,
                                  const char *what)
@@ -139,24 +149,18 @@ static enum io_result tls_result(struct conn *c, int rc, bool *wants_other, int 
         *wants_other = other == SSL_ERROR_WANT_WRITE;
         return IO_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
-        conn_close(c, "the peer closed the connection");
-        return IO_CLOSED;
+        return closed_by_peer(c);
     case SSL_ERROR_SYSCALL:
-        if (errno && !ERR_peek_error()) {
-            close_by_errno(c, what);
-            return IO_CLOSED;
-        }
+        if (errno && !ERR_peek_error())
+            return broken_by_errno(c, what);
         break;
     default:
         break;
     }
-    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        ERR_clear_error();
-        conn_close(c, "the peer closed the connection");
-    } else {
-        close_by_tls(c, what);
-    }
-    return IO_CLOSED;
+    if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return broken_by_tls(c, what);
+    ERR_clear_error();
+    return closed_by_peer(c);
 }
 
 static enum io_result read_tls(struct conn *c, uint8_t *dst, size_t n, size_t *got)
@@ -179,16 +183,13 @@ static enum io_result read_plain(struct conn *c, uint8_t *dst, size_t n, size_t 
         return IO_SOME;
     }
     if (r == 0)
-        conn_close(c, "the peer closed the connection");
-    else if (errno == EAGAIN || errno == EINTR)
-        return IO_AGAIN;
-    else
-        close_by_errno(c, "read");
-    return IO_CLOSED;
+        return closed_by_peer(c);
+    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : broken_by_errno(c, "read");
 }
 
-/* Reads until the buffer is full or, for TLS, no more is there; a plain socket is read once. */
-static enum io_result fill_input(struct conn *c)
+/* Reads until the buffer is full or, for TLS, no more is there; a plain socket is read once. What
+ * came before the end is still to be offered: it can be the peer's reason for closing. */
+static void fill_input(struct conn *c)
 {
     if (c->in_off) {
         memmove(c->in, c->in + c->in_off, c->in_end - c->in_off);
@@ -196,19 +197,16 @@ static enum io_result fill_input(struct conn *c)
         c->in_off = 0;
     }
     enum io_result result = IO_SOME;
-    size_t before = c->in_end;
     while (c->in_end < c->in_size && result == IO_SOME) {
         size_t got = 0;
         result = c->ssl ? read_tls(c, c->in + c->in_end, c->in_size - c->in_end, &got)
                         : read_plain(c, c->in + c->in_end, c->in_size - c->in_end, &got);
-        if (result == IO_CLOSED)
-            return IO_CLOSED;
         c->in_end += got;
+        c->received += got;
         if (!c->ssl)
             break;
     }
-    c->received += c->in_end - before;
-    return c->in_end > before ? IO_SOME : IO_AGAIN;
+    c->ended = result == IO_CLOSED;
 }
 
 static void step_handshake(struct conn *c)
@@ -220,8 +218,9 @@ static void step_handshake(struct conn *c)
         c->state = CONN_OPEN;
         c->read_wants_write = false;
         c->ops->secured(c->ctx);
-    } else {
-        tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake");
+    } else if (tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake") ==
+               IO_CLOSED) {
+        conn_close(c, "%s", c->reason);
     }
 }
 
@@ -255,11 +254,16 @@ static void step_read(struct conn *c)
     }
     if (c->paused || c->state != CONN_OPEN)
         return;
-    if (fill_input(c) == IO_CLOSED || c->in_off == c->in_end)
-        return;
-    offer_input(c);
-    /* What OpenSSL holds already gives no event on the socket. */
-    if (c->state == CONN_OPEN && c->ssl && SSL_has_pending(c->ssl))
+    if (!c->ended)
+        fill_input(c);
+    bool filled = c->in_end == c->in_size;
+    if (c->in_off < c->in_end)
+        offer_input(c);
+    if (c->ended && !c->paused)
+        conn_close(c, "%s", c->reason);
+    /* What OpenSSL holds already gives no event on the socket. Where the buffer was not filled, it
+     * holds at most a part of a record, whose rest the socket will announce. */
+    if (c->state == CONN_OPEN && filled && c->ssl && SSL_has_pending(c->ssl))
         ev_feed_event(c->loop, &c->reader, EV_READ);
 }
 
@@ -269,8 +273,7 @@ static void step_connect(struct conn *c)
     socklen_t n = sizeof failure;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failure, &n);
     if (failure) {
-        errno = failure;
-        close_by_errno(c, "cannot connect");
+        conn_close(c, "cannot connect: %s", strerrordesc_np(failure));
         return;
     }
     c->state = CONN_OPEN;
@@ -320,10 +323,7 @@ static enum io_result write_some(struct conn *c, size_t *sent)
         *sent = (size_t)n;
         return IO_SOME;
     }
-    if (errno == EAGAIN || errno == EINTR)
-        return IO_AGAIN;
-    close_by_errno(c, "write");
-    return IO_CLOSED;
+    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : broken_by_errno(c, "write");
 }
 
 void conn_flush(struct conn *c)
@@ -338,6 +338,8 @@ void conn_flush(struct conn *c)
         if (result == IO_SOME)
             buf_consume(&c->out, sent);
     }
+    if (result == IO_CLOSED)
+        conn_close(c, "%s", c->reason);
     update_watchers(c);
     leave(c);
 }
@@ -407,7 +409,8 @@ void conn_resume(struct conn *c)
 {
     c->paused = false;
     update_watchers(c);
-    if (c->state == CONN_OPEN && (c->in_end > c->in_off || (c->ssl && SSL_has_pending(c->ssl))))
+    bool pending = c->in_end > c->in_off || c->ended || (c->ssl && SSL_has_pending(c->ssl));
+    if (c->state == CONN_OPEN && pending)
         ev_feed_event(c->loop, &c->reader, EV_READ);
 }
 
