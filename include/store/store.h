@@ -46,7 +46,8 @@ struct store_pos {
 
 /* Opens and locks the directory, makes what is missing, recovers the newest epoch: its last file is
  * scanned, a torn tail is set aside as NAME.torn-TIME and cut off, the index is rebuilt when it
- * differs. Kinds of errors: ERR_IO, ERR_CORRUPT, ERR_OTHER (the directory is in use). */
+ * differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the tail), ERR_CORRUPT, ERR_OTHER
+ * (the directory is in use). */
 struct store *store_open(const struct store_opts *opts, struct err *err);
 /* Drains the journal and unlocks. NULL is accepted. */
 void store_close(struct store *s);
