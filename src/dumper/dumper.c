@@ -378,13 +378,12 @@ static int send_dump(struct dumper *d, struct err *err)
     channel_receive(&d->channel, 0);
     log_info("dumper",
              "connected to %s %s (%s, server_id %" PRIu32 "%s%s): copying from %s at %" PRIu64,
-             facts->mariadb ? "" : "MySQL", facts->version, facts->source, facts->server_id,
+             facts->mariadb ? "MariaDB" : "MySQL", facts->version, facts->source, facts->server_id,
              d->channel.conn && *conn_tls_version(d->channel.conn) ? ", " : "",
              d->channel.conn ? conn_tls_version(d->channel.conn) : "",
              file ? file->text : "the first file", pos);
     d->connects++;
     d->received = 0;
-=======
     d->begun_pos = store_end(d->opts.store).pos;
     snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
     enter(d, PHASE_STREAMING);
