@@ -36,7 +36,7 @@ struct journal_opts {
 
 /* Where the bytes from some stream offset on go. */
 struct journal_target {
-    int dirfd; /* must stay open while the journal uses it */
+    int dirfd; /* must stay open until the switch was applied */
     struct binfile_name name;
     bool create;    /* the file must not exist; else it must */
     uint64_t start; /* file offset of the first byte put after the switch */
@@ -81,6 +81,11 @@ bool journal_failed(struct journal *j, struct err *err);
 /* After ERR_NO_SPACE or ERR_DIVERGED, which leave what is durable as it was: forgets everything
  * that is not yet durable and takes targets again. */
 void journal_restart(struct journal *j);
+
+/* What is to be noted as the durable bound (watermark.h) in the directory that was switched to
+ * last, within a second or so: a place that will never be cut off, so the end of a transaction that
+ * is durable. NULL: nothing; what was not yet noted is forgotten. */
+void journal_bound(struct journal *j, const struct binfile_name *name, uint64_t pos);
 
 #define JOURNAL_HEAD_MAX 1024
 

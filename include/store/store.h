@@ -46,7 +46,8 @@ struct store_pos {
 
 /* Opens and locks the directory, makes what is missing, recovers the newest epoch: its last file is
  * scanned, a torn tail is set aside as NAME.torn-TIME and cut off, the index is rebuilt when it
- * differs. Kinds of errors: ERR_IO, ERR_CORRUPT, ERR_OTHER (the directory is in use). */
+ * differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the tail), ERR_CORRUPT, ERR_OTHER
+ * (the directory is in use). */
 struct store *store_open(const struct store_opts *opts, struct err *err);
 /* Drains the journal and unlocks. NULL is accepted. */
 void store_close(struct store *s);
@@ -88,8 +89,9 @@ uint64_t store_free_space(const struct store *s);
  * called when it may be otherwise. */
 bool store_has_room(struct store *s, size_t n);
 bool store_can_begin_file(struct store *s);
-/* Begins the next file. Its first bytes, the magic, are appended by this. -1 if the name is not the
- * successor of the present file's. */
+/* Begins the next file. Its first bytes, the magic, are appended by this. -1 (ERR_DIVERGED) if the
+ * name is not the successor of the present file's, or not all that is stored of that was compared.
+ */
 int store_begin_file(struct store *s, const struct binfile_name *name, struct err *err);
 /* Appends bytes of events to the present file. */
 void store_append(struct store *s, struct bytes data);

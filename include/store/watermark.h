@@ -2,8 +2,9 @@
  * The durable bound: "NAME POSITION" in a small file beside the logs, saying up to where they were
  * durable at some moment.
  *
- * It is written without a sync, at most once a second, after the sync of what it speaks of. So it
- * can be old but never too high, and recovery can tell damage to durable bytes from a torn tail.
+ * It is written without a sync, at most once a second, after the sync of what it speaks of, and it
+ * stands at the end of a transaction, behind which only a resume or a recovery cuts. So it can be
+ * old but never too high, and recovery can tell damage to durable bytes from a torn tail.
  */
 #ifndef BINLOGD_STORE_WATERMARK_H
 #define BINLOGD_STORE_WATERMARK_H

@@ -109,8 +109,11 @@ int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct byt
         return err_prefix(err, "cannot write %s", tmp);
     if (fs->renameat(dirfd, tmp, dirfd, name) < 0)
         return err_io(err, errno, "cannot rename %s to %s", tmp, name);
-    if (fs->fsync(dirfd) < 0)
-        return err_io(err, errno, "cannot fsync the directory of %s", name);
+    if (fs->fsync(dirfd) < 0) {
+        err_io(err, errno, "cannot fsync the directory of %s", name);
+        err->kind = ERR_IO; /* whatever the reason, a second try would prove nothing */
+        return -1;
+    }
     return 0;
 }
 

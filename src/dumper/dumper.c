@@ -56,6 +56,8 @@ struct dumper {
     bool from_start;    /* compare the last file from its start */
     struct err err;     /* why the connection was closed by us; text "" otherwise */
     char last_error[600];
+    char begun_file[BINFILE_NAME_MAX + 1]; /* T when the present dump began */
+    uint64_t begun_pos;
     uint64_t connects;
     uint64_t acks_sent;
     uint64_t ack_us;
@@ -243,7 +245,7 @@ static void judge_state(struct dumper *d)
         set_state(d, DUMPER_PROTECTING);
     else if (st->idle)
         set_state(d, DUMPER_ASYNC);
-    else if (d->state == DUMPER_CONNECTING)
+    else if (d->state == DUMPER_CONNECTING || d->state == DUMPER_WAIT_SPACE)
         set_state(d, DUMPER_CATCHING_UP);
 }
 
@@ -267,6 +269,18 @@ static void let_gather(struct dumper *d)
     ev_timer_start(d->opts.loop, &d->gather);
 }
 
+/* Only what is new, or being up to date, makes the next wait short again: a source that sends the
+ * same bad event each time is not asked ten times a second. */
+static void note_progress(struct dumper *d)
+{
+    struct store_pos end = store_end(d->opts.store);
+    bool moved = end.pos != d->begun_pos || strcmp(end.file, d->begun_file) != 0;
+    if (d->stream.expect != STREAM_AT_EVENTS || !(moved || d->stream.idle))
+        return;
+    d->retry_ms = RETRY_FIRST_MS;
+    d->last_error[0] = 0;
+}
+
 static void on_stream_batch(void *ctx)
 {
     struct dumper *d = ctx;
@@ -274,11 +288,10 @@ static void on_stream_batch(void *ctx)
     if (d->acks.head != d->acks.tail)
         store_hurry(d->opts.store);
     send_acks(d); /* what was compared with stored bytes can be due at once */
+    if (d->phase != PHASE_STREAMING)
+        return; /* the ACK found the connection broken */
     judge_state(d);
-    if (d->stream.expect == STREAM_AT_EVENTS) { /* the source has taken us on */
-        d->retry_ms = RETRY_FIRST_MS;
-        d->last_error[0] = 0;
-    }
+    note_progress(d);
     if (d->read_paused) {
         channel_pause(&d->channel);
         arm(d, 0); /* the silence is ours */
@@ -344,7 +357,6 @@ static int send_dump(struct dumper *d, struct err *err)
         d->from_start = true;
         return err_set(err,
                        "a source without gtid_mode=ON, or older than 5.7, cannot be asked for "
-                       "positions beyond "
                        "positions beyond 4 GiB: the whole of %s is compared again",
                        file->text);
     }
@@ -366,15 +378,17 @@ static int send_dump(struct dumper *d, struct err *err)
     channel_receive(&d->channel, 0);
     log_info("dumper",
              "connected to %s %s (%s, server_id %" PRIu32 "%s%s): copying from %s at %" PRIu64,
-             facts->mariadb ? "" : "MySQL", facts->version, facts->source, facts->server_id,
+             facts->mariadb ? "MariaDB" : "MySQL", facts->version, facts->source, facts->server_id,
              d->channel.conn && *conn_tls_version(d->channel.conn) ? ", " : "",
              d->channel.conn ? conn_tls_version(d->channel.conn) : "",
              file ? file->text : "the first file", pos);
-    channel_send_command(&d->channel, buf_bytes(&out));
-    buf_fini(&out);
     d->connects++;
     d->received = 0;
+    d->begun_pos = store_end(d->opts.store).pos;
+    snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
     enter(d, PHASE_STREAMING);
+    channel_send_command(&d->channel, buf_bytes(&out)); /* which may close it, and change phase */
+    buf_fini(&out);
     return 0;
 }
 
@@ -419,6 +433,8 @@ static void on_logged_in(void *ctx)
     struct dumper *d = ctx;
     snprintf(d->version, sizeof d->version, "%s", d->login.greeting.server_version);
     enter(d, PHASE_SETUP);
+    /* A new epoch can make the store empty long after the start. */
+    d->opts.setup.want_latest = d->opts.start == DUMPER_START_LATEST && store_empty(d->opts.store);
     setup_start(&d->setup, &d->channel, &d->opts.setup, d->version);
 }
 
@@ -557,8 +573,10 @@ static void on_durable(void *ctx)
     struct dumper *d = ctx;
     if (d->phase == PHASE_SETTLING && store_settled(d->opts.store))
         settled(d);
-    else if (d->phase == PHASE_STREAMING)
-        send_acks(d);
+    if (d->phase != PHASE_STREAMING)
+        return;
+    note_progress(d);
+    send_acks(d);
 }
 
 static void on_room(void *ctx)
@@ -574,6 +592,8 @@ static void on_room(void *ctx)
 static void on_store_failed(void *ctx, const struct err *err)
 {
     struct dumper *d = ctx;
+    if (d->phase == PHASE_STOPPED)
+        return; /* it ended for good for another reason */
     d->restart_store = err->kind == ERR_NO_SPACE || err->kind == ERR_DIVERGED;
     if (d->channel.conn) {
         give_up(d, err);

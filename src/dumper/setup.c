@@ -331,7 +331,14 @@ static bool send_next(struct setup *s)
     return more;
 }
 
-/* MariaDB counts from 10 on. */
+/* MariaDB 10 puts "5.5.5-" before its own version in the greeting, for old replicas. */
+static const char *own_version(const char *version)
+{
+    static const char prefix[] = "5.5.5-";
+    size_t n = sizeof prefix - 1;
+    return strstr(version, "MariaDB") && strncmp(version, prefix, n) == 0 ? version + n : version;
+}
+
 static bool older_than_57(const char *version)
 {
     unsigned major = 0, minor = 0;
@@ -344,6 +351,7 @@ void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *o
 {
     setup_fini(s);
     *s = (struct setup){.channel = ch, .opts = opts};
+    version = own_version(version);
     snprintf(s->facts.version, sizeof s->facts.version, "%s", version);
     s->facts.mariadb = strstr(version, "MariaDB") != NULL;
     s->facts.older_than_57 = older_than_57(version);

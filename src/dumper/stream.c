@@ -272,8 +272,9 @@ static int begin_long(struct stream *st, const struct event_header *h, struct by
 {
     if (st->expect != STREAM_AT_EVENTS)
         return err_set(err, "a long %s event comes where none may", event_type_name(h->type));
-    if (h->type == EVENT_ROTATE)
-        return err_set(err, "a Rotate event of %u bytes", h->length);
+    if (h->type == EVENT_ROTATE || h->type == EVENT_GTID || h->type == EVENT_GTID_TAGGED ||
+        event_is_heartbeat(h)) /* what must be read whole, or may not be stored */
+        return err_set(err, "a %s event of %u bytes", event_type_name(h->type), h->length);
     if (h->type == EVENT_PREVIOUS_GTIDS)
         log_warn("dumper", "a Previous_gtids event of %u bytes is stored without being read",
                  h->length);

@@ -24,6 +24,8 @@
 #define PREVIOUS_MAX  (64u << 20)
 #define COPY_PIECE    (1u << 20)
 #define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
+#define TORN_TRIES    1000
+#define PAGE          4096u
 
 void epoch_init(struct epoch *e)
 {
@@ -135,13 +137,29 @@ static int find_newest(struct epoch *e, int rootfd, char folder[FOLDER_MAX], str
     return 0;
 }
 
-/* Copies [from, to) of the file to a new file beside it. */
-static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const char *torn,
-                     uint64_t from, uint64_t to, struct err *err)
+/* Makes an empty file for what is set aside, under a name that nothing has; its fd, or -1. */
+static int create_torn(const struct epoch *e, const struct fs *fs, const struct binfile_name *name,
+                       char torn[TORN_NAME_MAX], struct err *err)
 {
-    int out = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
-    if (out < 0)
-        return err_io(err, errno, "cannot create %s", torn);
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    int n = snprintf(torn, TORN_NAME_MAX, "%s.torn-", name->text);
+    n += (int)strftime(torn + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+    for (unsigned i = 2;; i++) { /* a start that failed may be tried again in the same second */
+        int fd = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
+        if (fd >= 0)
+            return fd;
+        if (errno != EEXIST || i > TORN_TRIES)
+            return err_io(err, errno, "cannot create %s", torn);
+        snprintf(torn + n, (size_t)(TORN_NAME_MAX - n), "-%u", i);
+    }
+}
+
+/* Copies [from, to) of the file. */
+static int copy_tail(const struct fs *fs, int fd, int out, uint64_t from, uint64_t to,
+                     struct err *err)
+{
     uint8_t *piece = mem_alloc(COPY_PIECE);
     int rc = 0;
     for (uint64_t at = from; at < to && rc == 0;) {
@@ -154,35 +172,41 @@ static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const c
     }
     free(piece);
     if (rc == 0 && fs->fsync(out) < 0)
-        rc = err_io(err, errno, "cannot fsync %s", torn);
-    fs->close(out);
+        rc = err_io(err, errno, "fsync");
     return rc;
 }
 
-static void torn_name(const struct binfile_name *name, char dst[TORN_NAME_MAX])
+static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const struct scan *scan,
+                     const struct binfile_name *name, struct err *err)
 {
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    int n = snprintf(dst, TORN_NAME_MAX, "%s.torn-", name->text);
-    strftime(dst + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+    char torn[TORN_NAME_MAX];
+    int out = create_torn(e, fs, name, torn, err);
+    if (out < 0)
+        return -1;
+    log_warn("store", "%s ends in %llu bytes that are no complete transaction%s%s: kept in %s, cut",
+             name->text, (unsigned long long)(scan->size - scan->trx_end),
+             scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
+             scan->verdict == SCAN_TORN ? scan->reason : "", torn);
+    int rc = copy_tail(fs, fd, out, scan->trx_end, scan->size, err);
+    fs->close(out);
+    if (rc == 0)
+        return 0;
+    fs->unlinkat(e->dirfd, torn, 0); /* a part of a tail is no use, and the disk may be full */
+    return err_prefix(err, "cannot keep the end of %s in %s", name->text, torn);
 }
 
 static int cut_tail(const struct epoch *e, const struct fs *fs, int fd, const struct scan *scan,
                     const struct binfile_name *name, struct err *err)
 {
-    char torn[TORN_NAME_MAX];
-    torn_name(name, torn);
-    log_warn("store", "%s ends in %llu bytes that are no complete transaction%s%s: kept in %s, cut",
-             name->text, (unsigned long long)(scan->size - scan->trx_end),
-             scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
-             scan->verdict == SCAN_TORN ? scan->reason : "", torn);
-    if (save_tail(e, fs, fd, torn, scan->trx_end, scan->size, err) < 0)
+    /* The copy's name must be durable before the only other copy goes. */
+    if (save_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
+    if (fs->fsync(e->dirfd) < 0)
+        return err_io(err, errno, "cannot fsync the directory of %s", name->text);
     if (fs->ftruncate(fd, (off_t)scan->trx_end) < 0)
         return err_io(err, errno, "cannot cut %s", name->text);
-    if (fs->fdatasync(fd) < 0 || fs->fsync(e->dirfd) < 0)
-        return err_io(err, errno, "cannot fsync %s", name->text);
+    if (fs->fdatasync(fd) < 0)
+        return err_io(err, errno, "cannot fdatasync %s", name->text);
     return 0;
 }
 
@@ -192,7 +216,10 @@ static int drop_unbegun(struct epoch *e, const struct fs *fs, const struct scan 
 {
     const struct binfile_name *name = &e->files.at[e->files.n - 1];
     char torn[TORN_NAME_MAX];
-    torn_name(name, torn);
+    int out = create_torn(e, fs, name, torn, err); /* to be replaced: so nothing else is */
+    if (out < 0)
+        return -1;
+    fs->close(out);
     log_warn("store", "%s has no complete first event (%llu bytes): moved to %s", name->text,
              (unsigned long long)scan->size, torn);
     if (fs->renameat(e->dirfd, name->text, e->dirfd, torn) < 0 || fs->fsync(e->dirfd) < 0)
@@ -212,7 +239,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
         return drop_unbegun(e, fs, scan, err);
     if (scan->trx_end < scan->size && cut_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
-    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start};
+    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start, 0};
     gtid_set_swap(&e->gtids, &scan->gtids);
     return 0;
 }
@@ -232,9 +259,38 @@ static int scan_last(struct epoch *e, const struct fs *fs, const struct watermar
     }
     struct scan scan;
     uint64_t durable = strcmp(mark->name.text, name->text) == 0 ? mark->pos : 0;
+    /* After a failed sync the page cache can show what never got to the disk: read it from there.
+     * Below the bound the disk is known to have it. */
+    (void)posix_fadvise(fd, (off_t)(durable & ~(uint64_t)(PAGE - 1)), 0, POSIX_FADV_DONTNEED);
     int rc = scan_file(&scan, fs, fd, durable, err);
     if (rc == 0)
         rc = take_scan(e, fs, fd, &scan, err);
+    scan_fini(&scan);
+    fs->close(fd);
+    return rc;
+}
+
+static bool has_events_behind_format(const struct place *end)
+{
+    return end->last_start > EVENT_MAGIC_LEN;
+}
+
+/* When a crash left nothing of the last file but its first event, the GTIDs are those of the file
+ * before: the Previous_gtids event that would say so is among what was lost. */
+static int add_gtids_before(struct epoch *e, const struct fs *fs, struct err *err)
+{
+    if (e->files.n < 2 || has_events_behind_format(&e->end))
+        return 0;
+    const char *name = e->files.at[e->files.n - 2].text;
+    int fd = fs->openat(e->dirfd, name, O_RDONLY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name);
+    struct scan scan;
+    int rc = scan_file(&scan, fs, fd, 0, err);
+    if (rc == 0 && scan.verdict != SCAN_CLEAN)
+        rc = err_kind_set(err, ERR_CORRUPT, "%s: %s; nothing was changed", name, scan.reason);
+    if (rc == 0)
+        gtid_set_union(&e->gtids, &scan.gtids);
     scan_fini(&scan);
     fs->close(fd);
     return rc;
@@ -303,6 +359,7 @@ static int sync_all(struct epoch *e, const struct fs *fs, int rootfd, struct err
     for (size_t i = 0; i < e->files.n; i++)
         if (sync_file(e, fs, i, err) < 0)
             return -1;
+    e->end.before = e->closed_bytes;
     if (fs->fsync(e->dirfd) < 0 || fs->fsync(rootfd) < 0)
         return err_io(err, errno, "cannot fsync the directory");
     return 0;
@@ -317,6 +374,8 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
     while (e->files.n && !e->end.pos)
         if (scan_last(e, fs, &mark, err) < 0)
             return -1;
+    if (add_gtids_before(e, fs, err) < 0)
+        return -1;
     return sync_all(e, fs, rootfd, err) < 0 ? -1 : repair_index(e, fs, err);
 }
 

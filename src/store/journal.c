@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WRITE_MAX    (1u << 20) /* one write; keeps the ring's memory coming free steadily */
 #define UNSYNCED_MAX (8u << 20) /* written without a sync between, while more keeps coming */
@@ -45,13 +46,17 @@ struct journal {
     uint64_t switched;
     uint64_t applied;
     bool sleeping;
+    bool sleeping_long; /* without a time to wake up by itself */
+    bool bound_due;     /* bound_name and bound_pos are not yet noted */
+    struct binfile_name bound_name;
+    uint64_t bound_pos;
     bool stop;
     bool failed;
     struct err failure;
     struct journal_stats stats;
 
     /* The thread's own. */
-    struct journal_target now; /* where bytes go */
+    struct journal_target now; /* where bytes go; its dirfd is the journal's own */
     uint64_t base;             /* file offset = stream offset - base, modulo 2^64 */
     int fd;
     uint64_t sync_us; /* duration of the last fdatasync */
@@ -60,7 +65,6 @@ struct journal {
     uint64_t watermark_us;
     uint8_t head[JOURNAL_HEAD_MAX]; /* read by the loop when no switch is under way */
     size_t head_len;
-    bool watermark_due;
 };
 
 /* ---- the thread's steps; each runs without the lock ---- */
@@ -154,7 +158,9 @@ static void forget_target(struct journal *j)
     j->now.index_text = NULL;
     if (j->fd >= 0)
         j->opts.fs->close(j->fd);
-    j->fd = -1;
+    if (j->now.dirfd >= 0)
+        close(j->now.dirfd);
+    j->fd = j->now.dirfd = -1;
 }
 
 /* Ends the present file; all its bytes are durable. */
@@ -185,10 +191,15 @@ static int cut_to_size(struct journal *j, struct err *err)
 
 static int begin_target(struct journal *j, const struct pending *p, struct err *err)
 {
-    if (close_file(j, err) < 0)
+    if (close_file(j, err) < 0) {
+        free(p->target.index_text);
         return -1;
-    free(j->now.index_text);
+    }
+    forget_target(j);
     j->now = p->target;
+    j->now.dirfd = fcntl(p->target.dirfd, F_DUPFD_CLOEXEC, 0);
+    if (j->now.dirfd < 0)
+        return err_io(err, errno, "cannot hold the directory of %s", j->now.name.text);
     j->base = p->at - p->target.start;
     j->fresh = p->target.create;
     int flags = p->target.create ? O_RDWR | O_CREAT | O_EXCL : O_RDWR;
@@ -212,14 +223,15 @@ static int begin_target(struct journal *j, const struct pending *p, struct err *
 static void write_watermark(struct journal *j)
 {
     uint64_t now = clock_now_us();
-    if (!j->watermark_due || now - j->watermark_us < WATERMARK_US)
+    if (!j->bound_due || j->now.dirfd < 0 || now - j->watermark_us < WATERMARK_US)
         return;
-    uint64_t pos = j->synced - j->base;
+    struct binfile_name name = j->bound_name;
+    uint64_t pos = j->bound_pos;
+    j->bound_due = false;
     pthread_mutex_unlock(&j->lock);
-    watermark_write(j->opts.fs, j->now.dirfd, &j->now.name, pos);
+    watermark_write(j->opts.fs, j->now.dirfd, &name, pos);
     pthread_mutex_lock(&j->lock);
     j->watermark_us = now;
-    j->watermark_due = false;
 }
 
 static void wake_loop(struct journal *j)
@@ -244,7 +256,7 @@ static uint64_t lazy_left(const struct journal *j)
 static void wait_for_work(struct journal *j)
 {
     j->sleeping = true;
-    if (j->written != j->synced || j->watermark_due) {
+    if (!j->failed && (j->written != j->synced || j->bound_due)) {
         uint64_t us = j->written != j->synced ? lazy_left(j) : WATERMARK_US;
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -253,9 +265,10 @@ static void wait_for_work(struct journal *j)
         until.tv_nsec = (long)(ns % 1000000000);
         pthread_cond_timedwait(&j->work, &j->lock, &until);
     } else {
+        j->sleeping_long = true;
         pthread_cond_wait(&j->work, &j->lock);
     }
-    j->sleeping = false;
+    j->sleeping = j->sleeping_long = false;
 }
 
 /* Up to where the present file's bytes have been published. */
@@ -301,7 +314,6 @@ static int do_sync(struct journal *j, struct err *err)
     j->stats.syncs++;
     j->stats.sync_us += j->sync_us;
     j->stats.last_sync_us = j->sync_us;
-    j->watermark_due = true;
     wake_loop(j);
     return 0;
 }
@@ -354,7 +366,7 @@ struct journal *journal_new(const struct journal_opts *opts)
     struct journal *j = mem_alloc(sizeof *j);
     j->opts = *opts;
     j->ring = mem_alloc(opts->ring_size);
-    j->fd = -1;
+    j->fd = j->now.dirfd = -1;
     pthread_mutex_init(&j->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -378,8 +390,8 @@ void journal_free(struct journal *j)
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
     pthread_join(j->thread, NULL);
-    if (j->fd >= 0 && !j->failed)
-        watermark_write(j->opts.fs, j->now.dirfd, &j->now.name, j->synced - j->base);
+    if (j->bound_due && j->now.dirfd >= 0 && !j->failed)
+        watermark_write(j->opts.fs, j->now.dirfd, &j->bound_name, j->bound_pos);
     forget_target(j);
     for (size_t i = 0; i < j->pending_n; i++)
         free(j->pending[i].target.index_text);
@@ -471,6 +483,19 @@ void journal_switch(struct journal *j, const struct journal_target *target)
     pthread_mutex_unlock(&j->lock);
 }
 
+void journal_bound(struct journal *j, const struct binfile_name *name, uint64_t pos)
+{
+    pthread_mutex_lock(&j->lock);
+    j->bound_due = name != NULL;
+    if (name) {
+        j->bound_name = *name;
+        j->bound_pos = pos;
+        if (j->sleeping_long)
+            pthread_cond_signal(&j->work);
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
 uint64_t journal_synced(const struct journal *j)
 {
     return locked_read(j, &j->synced);
@@ -506,7 +531,7 @@ void journal_restart(struct journal *j)
     j->applied = j->switched;
     j->published = j->written = j->synced = j->put;
     forget_target(j); /* the thread is idle: it failed */
-    j->watermark_due = false;
+    j->bound_due = false;
     j->failed = false;
     pthread_mutex_unlock(&j->lock);
 }

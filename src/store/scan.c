@@ -13,6 +13,7 @@
 #include "binlog/event_body.h"
 #include "binlog/trx.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -142,18 +143,21 @@ static int good_event_behind(struct reader *r, const struct fde *f, uint64_t off
     return 0;
 }
 
+/* The sector that holds the first bad byte counts from there on: what stood in it before was
+ * written earlier. */
 static int has_zero_sector(struct reader *r, uint64_t from, uint64_t to, bool *yes, struct err *err)
 {
     static const uint8_t zeros[SECTOR];
     *yes = false;
-    for (uint64_t o = (from + SECTOR - 1) / SECTOR * SECTOR; o + SECTOR <= to; o += SECTOR) {
+    while (from < to && !*yes) {
+        uint64_t next = (from / SECTOR + 1) * SECTOR;
         struct bytes b;
-        if (reader_get(r, o, SECTOR, &b, err) < 0)
-            return -1;
-        if (b.n == SECTOR && memcmp(b.p, zeros, SECTOR) == 0) {
-            *yes = true;
+        if (next > to)
             break;
-        }
+        if (reader_get(r, from, (size_t)(next - from), &b, err) < 0)
+            return -1;
+        *yes = b.n == next - from && memcmp(b.p, zeros, b.n) == 0;
+        from = next;
     }
     return 0;
 }
@@ -175,7 +179,7 @@ static int judge_bad_place(struct scan *s, struct reader *r, const struct fde *f
     }
     uint64_t good = 0;
     bool unwritten = false;
-    if (f && good_event_behind(r, f, s->valid_end, s->size, &good, err) < 0)
+    if (good_event_behind(r, f, s->valid_end, s->size, &good, err) < 0)
         return -1;
     if (good && has_zero_sector(r, s->valid_end, good, &unwritten, err) < 0)
         return -1;
@@ -247,7 +251,7 @@ static int scan_opened(struct scan *s, struct reader *r, uint64_t durable, struc
 {
     struct stat st;
     if (r->fs->fstat(r->fd, &st) < 0)
-        return err_set(err, "cannot stat the file");
+        return err_io(err, errno, "cannot stat the file");
     s->size = (uint64_t)st.st_size;
     struct bytes magic;
     if (reader_get(r, 0, EVENT_MAGIC_LEN, &magic, err) < 0)

@@ -67,10 +67,25 @@ struct store {
 
 /* ---- opening and closing ---- */
 
+/* Makes the data directory's own name durable: what lies in it is worth no more than that. */
+static int sync_parent(struct store *s, struct err *err)
+{
+    const struct fs *fs = s->opts.fs;
+    int fd = fs_open_dir(fs, s->rootfd, "..", err);
+    if (fd < 0)
+        return -1;
+    int rc = fs->fsync(fd);
+    if (rc < 0)
+        err_io(err, errno, "cannot fsync the directory above %s", s->opts.directory);
+    fs->close(fd);
+    return rc;
+}
+
 static int open_root(struct store *s, struct err *err)
 {
     const char *path = s->opts.directory;
-    if (s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) < 0 && errno != EEXIST)
+    bool made = s->opts.fs->mkdirat(AT_FDCWD, path, FS_DIR_MODE) == 0;
+    if (!made && errno != EEXIST)
         return err_set(err, "cannot make the data directory %s: %s", path, strerrordesc_np(errno));
     s->rootfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* may itself be a link */
     if (s->rootfd < 0)
@@ -83,7 +98,7 @@ static int open_root(struct store *s, struct err *err)
                        "the data directory %s belongs to user id %u, not to %u, which binlogd "
                        "runs as: chown it",
                        path, st.st_uid, geteuid());
-    return 0;
+    return made ? sync_parent(s, err) : 0;
 }
 
 static int lock_root(struct store *s, struct err *err)
@@ -180,9 +195,12 @@ const char *store_source(const struct store *s)
 int store_new_epoch(struct store *s, const char *source, struct err *err)
 {
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
+    journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
+    if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
+        return -1;
     s->file = 0;
     s->received_pos = 0;
-    return epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err);
+    return 0;
 }
 
 bool store_empty(const struct store *s)
@@ -359,10 +377,27 @@ struct bytes store_previous_gtids(const struct store *s, size_t i)
     return epoch_previous(&s->epoch, i);
 }
 
-static bool drained(const struct store *s)
+static bool drained(const struct store *s, uint64_t synced)
 {
-    return journal_synced(s->journal) == journal_offset(s->journal) &&
+    return synced == journal_offset(s->journal) &&
            journal_applied(s->journal) == journal_switched(s->journal);
+}
+
+/* Files that were begun behind T hold nothing that counts. Of the last of them, `unmade` were not
+ * made by this store: one that is there under such a name is not its to remove. */
+static void drop_begun_files(struct store *s, uint64_t unmade)
+{
+    struct epoch *e = &s->epoch;
+    size_t keep = e->end.pos ? e->end.file + 1 : 0;
+    for (; e->files.n > keep; e->files.n--) {
+        if (unmade)
+            unmade--;
+        else
+            s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n - 1].text, 0);
+    }
+    e->closed_bytes = e->end.before;
+    s->file = e->end.file;
+    s->received_pos = e->end.pos;
 }
 
 /* All is durable that ever will be of the last connection: T stands still now. */
@@ -370,14 +405,12 @@ static void reopen_at_end(struct store *s)
 {
     struct epoch *e = &s->epoch;
     s->phase = STORE_REOPENING;
+    drop_begun_files(s, 0);
+    s->event_end = journal_offset(s->journal);
     if (store_empty(s))
         return;
-    e->files.n = e->end.file + 1;
-    s->file = e->end.file;
-    s->received_pos = e->end.pos;
     if (s->from_start)
         e->end.last_start = EVENT_MAGIC_LEN;
-    s->event_end = journal_offset(s->journal);
     s->base = s->event_end - e->end.last_start;
     struct journal_target target = {
         .dirfd = e->dirfd,
@@ -388,27 +421,24 @@ static void reopen_at_end(struct store *s)
     journal_switch(s->journal, &target);
 }
 
-static void advance_resume(struct store *s)
+/* synced: up to where marks were applied; a later value could be ahead of T. */
+static void advance_resume(struct store *s, uint64_t synced)
 {
-    if (s->phase == STORE_DRAINING && drained(s))
+    if (s->phase == STORE_DRAINING && drained(s, synced))
         reopen_at_end(s);
-    if (s->phase == STORE_REOPENING && drained(s))
+    if (s->phase == STORE_REOPENING && drained(s, synced))
         s->phase = STORE_READY;
 }
 
-/* A file that was being begun when the disk became full holds nothing that counts. */
 void store_restart(struct store *s)
 {
-    struct epoch *e = &s->epoch;
+    uint64_t unmade = journal_switched(s->journal) - journal_applied(s->journal);
     journal_restart(s->journal);
     s->marks_tail = s->marks_head;
     s->open_used = false;
     s->event_end = journal_offset(s->journal);
     s->failed = false;
-    while (e->files.n && (e->end.pos == 0 || e->files.n > e->end.file + 1)) {
-        e->files.n--;
-        s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n].text, 0);
-    }
+    drop_begun_files(s, unmade);
 }
 
 /* ---- appending ---- */
@@ -440,6 +470,12 @@ static int check_successor(const struct store *s, const struct binfile_name *nam
     if (store_empty(s))
         return 0;
     const struct binfile_name *last = &s->epoch.files.at[s->epoch.files.n - 1];
+    if (store_write_pos(s) < s->received_pos)
+        return err_kind_set(err, ERR_DIVERGED,
+                            "%s ends at %llu on the source, but %llu bytes of it are stored here: "
+                            "the source lost the end of its log",
+                            last->text, (unsigned long long)store_write_pos(s),
+                            (unsigned long long)s->received_pos);
     if (binfile_same_base(last, name) && name->number == last->number + 1)
         return 0;
     return err_kind_set(err, ERR_DIVERGED,
@@ -461,8 +497,10 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
 {
     if (check_successor(s, name, err) < 0)
         return -1;
-    if (!store_empty(s))
+    if (!store_empty(s)) {
         s->epoch.closed_bytes += epoch_file(&s->epoch, s->file)->size = s->received_pos;
+        s->received_pos = 0;
+    }
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
     s->file = s->epoch.files.n - 1;
@@ -513,8 +551,10 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid)
 {
     uint64_t offset = journal_offset(s->journal);
+    uint64_t pos = offset - s->base;
     s->event_end = offset;
-    s->received_pos = offset - s->base;
+    if (pos > s->received_pos) /* else it was stored before and is compared */
+        s->received_pos = pos;
     if (verdict == TRX_INSIDE)
         return;
     if (gtid)
@@ -522,7 +562,7 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
     else if (!s->open_used)
         s->open.gtid.gno = 0;
     s->open_used = true;
-    s->open.end = (struct place){s->file, s->received_pos, s->received_pos - length};
+    s->open.end = (struct place){s->file, pos, pos - length, s->epoch.closed_bytes};
     s->open_end = offset;
 }
 
@@ -539,37 +579,43 @@ void store_hurry(struct store *s)
 
 /* ---- what became durable ---- */
 
-static void apply_mark(struct store *s, const struct mark *m)
+/* Whether T moved. */
+static bool apply_mark(struct store *s, const struct mark *m)
 {
     struct place *end = &s->epoch.end;
-    if (m->end.file > end->file || (m->end.file == end->file && m->end.pos > end->pos))
-        *end = m->end; /* what is compared again after a resume lies before T */
     if (m->gtid.gno)
         gtid_set_add_range(&s->epoch.gtids, &m->gtid, m->gtid.gno, m->last);
+    if (m->end.file < end->file || (m->end.file == end->file && m->end.pos <= end->pos))
+        return false; /* what is compared again after a resume lies before T */
+    *end = m->end;
+    return true;
 }
 
 /* True when T moved. */
-static bool apply_marks(struct store *s)
+static bool apply_marks(struct store *s, uint64_t synced)
 {
-    uint64_t before = s->marks_tail;
-    uint64_t synced = journal_synced(s->journal);
+    bool moved = false;
     while (s->marks_tail != s->marks_head) {
         const struct mark *m = &s->marks[s->marks_tail & (MARKS_MAX - 1)];
         if (m->offset > synced)
             break;
-        apply_mark(s, m);
+        moved |= apply_mark(s, m);
         s->marks_tail++;
     }
-    return s->marks_tail != before;
+    if (moved)
+        journal_bound(s->journal, &s->epoch.files.at[s->epoch.end.file], s->epoch.end.pos);
+    return moved;
 }
 
 void store_work(struct store *s)
 {
     struct err err;
-    bool moved = apply_marks(s);
-    advance_resume(s);
+    uint64_t synced = journal_synced(s->journal);
+    bool moved = apply_marks(s, synced);
+    advance_resume(s, synced);
     if (!s->failed && journal_failed(s->journal, &err)) {
         s->failed = true;
+        apply_marks(s, journal_synced(s->journal)); /* it stands still now, and T with it */
         s->events->failed(s->events_ctx, &err);
         return;
     }

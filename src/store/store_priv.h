@@ -13,6 +13,7 @@ struct place {
     size_t file;         /* index into files; meaningless when the list is empty */
     uint64_t pos;        /* end of the event */
     uint64_t last_start; /* start of the event */
+    uint64_t before;     /* size of all files before that one */
 };
 
 struct epoch_file {

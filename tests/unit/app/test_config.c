@@ -887,7 +887,7 @@ static char *doc_section(const char *doc, const char *section)
     const char *p = strstr(doc, heading);
     if (!p) {
         fail_msg("no heading for [%s]", section);
-        return NULL;
+        return NULL; /* the compiler does not know that fail_msg never returns */
     }
     const char *end = strstr(p + 1, "\n## ");
     return end ? strndup(p, (size_t)(end - p)) : mem_strdup(p);

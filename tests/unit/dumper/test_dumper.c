@@ -1,0 +1,815 @@
+/* The dumper end to end: a scripted source, a real store in a directory of its own. */
+#include "source.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "dumper/dumper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define FILE_1    "mysql-bin.000001"
+#define FILE_2    "mysql-bin.000002"
+#define RING      (4u << 20)
+#define RETRY_MAX 400
+
+static struct ev_loop *loop;
+static struct ev_async store_wake, worker_wake;
+static char *dir;
+static char *store_dir;
+static char *log_path;
+static struct peer *peer;
+static struct worker *worker;
+static struct store *store;
+static struct dumper *dumper;
+static struct dumper_opts opts;
+static struct source_file file;
+static struct buf scratch;
+static bool store_withheld; /* the loop does not learn what the journal did */
+static unsigned ended;
+static enum dumper_state ended_state;
+static unsigned states_seen; /* bits */
+
+/* ---- a disk that waits, or is full, when told to ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool hold;
+    unsigned waiting;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+
+static atomic_bool disk_full;
+static struct fs fs;
+
+static int gated_fdatasync(int fd)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.waiting++;
+    while (gate.hold)
+        pthread_cond_wait(&gate.cond, &gate.lock);
+    gate.waiting--;
+    pthread_mutex_unlock(&gate.lock);
+    return fdatasync(fd);
+}
+
+static ssize_t limited_pwritev(int fd, const struct iovec *iov, int count, off_t off)
+{
+    if (!atomic_load(&disk_full))
+        return pwritev(fd, iov, count, off);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void hold_syncs(bool hold)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.hold = hold;
+    pthread_cond_broadcast(&gate.cond);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static bool sync_waits(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    bool waits = gate.waiting > 0;
+    pthread_mutex_unlock(&gate.lock);
+    return waits;
+}
+
+/* ---- wiring ---- */
+
+static void on_store_wake(struct ev_loop *l, struct ev_async *w, int revents)
+{
+    (void)l;
+    (void)w;
+    (void)revents;
+    if (!store_withheld)
+        store_work(store);
+}
+
+static void on_worker_wake(struct ev_loop *l, struct ev_async *w, int revents)
+{
+    (void)l;
+    (void)w;
+    (void)revents;
+    worker_reap(worker);
+}
+
+static void wake(void *ctx)
+{
+    ev_async_send(loop, ctx);
+}
+
+static void on_state(void *ctx, enum dumper_state state)
+{
+    (void)ctx;
+    states_seen |= 1u << state;
+}
+
+static void on_ended(void *ctx, enum dumper_state state)
+{
+    (void)ctx;
+    ended++;
+    ended_state = state;
+}
+
+static void open_store(void)
+{
+    struct err err = {0};
+    struct store_opts so = {.directory = store_dir,
+                            .fs = &fs,
+                            .ring_size = RING,
+                            .wake = wake,
+                            .wake_ctx = &store_wake};
+    store = store_open(&so, &err);
+    assert_string_equal(err.text, "");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    char path[400];
+    struct err err;
+    loop = ev_loop_new(EVFLAG_NOENV);
+    ev_async_init(&store_wake, on_store_wake);
+    ev_set_priority(&store_wake, EV_MAXPRI);
+    ev_async_start(loop, &store_wake);
+    ev_async_init(&worker_wake, on_worker_wake);
+    ev_async_start(loop, &worker_wake);
+    dir = check_mkdir();
+    snprintf(path, sizeof path, "%s/data", dir);
+    store_dir = mem_strdup(path);
+    snprintf(path, sizeof path, "%s/log", dir);
+    log_path = mem_strdup(path);
+    assert_int_equal(log_open(log_path, LOG_WARN, &err), 0);
+    fs = *fs_posix();
+    fs.fdatasync = gated_fdatasync;
+    fs.pwritev = limited_pwritev;
+    ended = states_seen = 0;
+    store_withheld = false;
+    peer = peer_unix(loop, dir);
+    worker = worker_new(wake, &worker_wake);
+    open_store();
+    opts = (struct dumper_opts){
+        .loop = loop,
+        .worker = worker,
+        .store = store,
+        .host = peer->path,
+        .login = {.user = "repl", .password = "secret", .tls = LOGIN_TLS_OFF, .local = true},
+        .setup = {.server_id = 99,
+                  .server_uuid = store_server_uuid(store),
+                  .report_host = "",
+                  .heartbeat_ns = 2000000000u,
+                  .semi_sync = true},
+        .heartbeat_ms = 5000,
+        .connect_timeout_ms = 10000,
+        .retry_max_ms = RETRY_MAX,
+        .state_changed = on_state,
+        .ended = on_ended,
+    };
+    return 0;
+}
+
+static void start(void)
+{
+    dumper = dumper_new(&opts);
+    dumper_start(dumper);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hold_syncs(false);
+    atomic_store(&disk_full, false);
+    dumper_free(dumper);
+    dumper = NULL;
+    store_close(store);
+    worker_free(worker);
+    peer_free(peer);
+    source_file_fini(&file);
+    buf_fini(&scratch);
+    log_close();
+    ev_loop_destroy(loop);
+    check_rmdir(dir);
+    free(store_dir);
+    free(log_path);
+    return 0;
+}
+
+/* ---- helpers ---- */
+
+static void turns(double seconds)
+{
+    double until = peer_clock() + seconds;
+    while (peer_clock() < until)
+        peer_turn(loop);
+}
+
+static struct dumper_stats stats(void)
+{
+    struct dumper_stats s;
+    dumper_stats(dumper, &s);
+    return s;
+}
+
+static unsigned log_count(const char *text)
+{
+    char line[3000];
+    unsigned n = 0;
+    FILE *f = fopen(log_path, "r");
+    BUG_ON(!f);
+    while (fgets(line, sizeof line, f))
+        n += strstr(line, text) != NULL;
+    fclose(f);
+    return n;
+}
+
+static void assert_stored(const char *folder, struct bytes expected)
+{
+    char path[600];
+    uint8_t *data = mem_alloc(expected.n + 1);
+    snprintf(path, sizeof path, "%s/%s", store_dir, folder);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(data, 1, expected.n + 1, f);
+    fclose(f);
+    assert_int_equal(n, expected.n);
+    assert_memory_equal(data, expected.p, n);
+    free(data);
+}
+
+static void add_trx(uint64_t gno)
+{
+    source_add_gtid(&file, gno);
+    source_add_query(&file, "BEGIN");
+    source_add_rows(&file, 100);
+    source_add_xid(&file);
+}
+
+static void begin_file(uint32_t created)
+{
+    source_file_begin(&file, FILE_1, true, created);
+    source_add_previous_gtids(&file);
+    add_trx(1);
+}
+
+/* Sends the file's events from an offset on; the last of them with its own header. */
+static void send_events(size_t from, enum source_header last)
+{
+    struct bytes all = buf_bytes(&file.bytes);
+    while (from < all.n) {
+        struct event_header h;
+        event_header_decode(&h, all.p + from);
+        source_send_event(peer, from == file.last ? last : SOURCE_SEMI,
+                          bytes_of(all.p + from, h.length));
+        from += h.length;
+    }
+}
+
+static void send_rotate(uint64_t pos)
+{
+    source_send_event(peer, SOURCE_SEMI, source_fake_rotate(&scratch, file.name, pos, true));
+}
+
+static void await_durable(uint64_t pos)
+{
+    RUN_UNTIL(loop, store_end(store).pos == pos);
+}
+
+/* Start, first connection, one file with one transaction durable. */
+static void stream_first_file(enum source_header last)
+{
+    begin_file(1000);
+    start();
+    source_accept(peer, &source_80);
+    send_rotate(4);
+    send_events(4, last);
+    await_durable(file.bytes.len);
+}
+
+/* The next connection, up to the events that it asks for. */
+static struct source_dump resume_with(const struct source_profile *profile, bool zeroed)
+{
+    struct source_dump d = source_decode_dump(source_accept(peer, profile));
+    peer->seq = 1;
+    send_rotate(d.pos);
+    if (d.pos > 4)
+        source_send_event(peer, SOURCE_SEMI, source_preamble(&scratch, &file, zeroed));
+    return d;
+}
+
+/* ---- tests ---- */
+
+static void first_dump_asks_for_the_first_file(void **state)
+{
+    (void)state;
+    start();
+    struct source_dump d = source_decode_dump(source_accept(peer, &source_80));
+    assert_string_equal(d.file, "");
+    assert_int_equal(d.pos, 4);
+    assert_false(d.gtid);
+    assert_string_equal(store_source(store), SOURCE_UUID);
+    assert_int_equal(stats().connects, 1);
+}
+
+static void stream_is_stored_byte_for_byte(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    uint64_t first = file.bytes.len;
+    source_add_rotate(&file, FILE_2);
+    send_events(first, SOURCE_SEMI);
+    await_durable(file.bytes.len);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+    source_file_begin(&file, FILE_2, true, 1001);
+    source_add_previous_gtids(&file);
+    add_trx(2);
+    send_rotate(4);
+    send_events(4, SOURCE_SEMI);
+    RUN_UNTIL(loop,
+              strcmp(store_end(store).file, FILE_2) == 0 && store_end(store).pos == file.bytes.len);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_2, buf_bytes(&file.bytes));
+    assert_int_equal(stats().transactions, 2);
+    source_send_event(peer, SOURCE_SEMI,
+                      source_heartbeat(&scratch, &file, (uint32_t)file.bytes.len));
+    RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING || stats().state == DUMPER_ASYNC);
+}
+
+static void ack_leaves_only_after_the_sync(void **state)
+{
+    (void)state;
+    hold_syncs(true);
+    begin_file(1000);
+    start();
+    source_accept(peer, &source_80);
+    send_rotate(4);
+    send_events(4, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, sync_waits() && stats().events >= 6);
+    turns(0.05);
+    assert_int_equal(peer_poll(peer), 0);
+    assert_int_equal(stats().acks, 0);
+    hold_syncs(false);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+    assert_int_equal(stats().state, DUMPER_PROTECTING);
+
+    uint64_t first = file.bytes.len; /* with sequence number 1, as after each flagged event */
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().acks, 2);
+    assert_int_equal(ended, 0);
+}
+
+static void older_source_gets_one_ack_for_each(void **state)
+{
+    (void)state;
+    struct source_profile old = source_80;
+    old.version = "5.6.51-log";
+    old.semi_source = NULL;
+    old.semi_master = "1";
+    hold_syncs(true);
+    begin_file(1000);
+    start();
+    source_accept(peer, &old);
+    send_rotate(4);
+    send_events(4, SOURCE_FLAGGED);
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, stats().events >= 10);
+    hold_syncs(false);
+    source_expect_ack(peer, FILE_1, first);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+static void pending_acks_are_dropped_on_disconnect(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    hold_syncs(true);
+    send_events(first, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, sync_waits() && stats().events >= 10);
+    peer_close(peer);
+    turns(0.3);
+    assert_false(peer_try_accept(peer)); /* asking would acknowledge what is not durable */
+    hold_syncs(false);
+    struct source_dump d = resume_with(&source_80, false);
+    assert_int_equal(d.pos, file.last);
+    send_events(file.last, SOURCE_SEMI);
+    uint64_t second = file.bytes.len;
+    turns(0.05);
+    assert_int_equal(peer_poll(peer), 0);
+    add_trx(3);
+    send_events(second, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    turns(0.02);
+    assert_int_equal(peer_poll(peer), 0);
+}
+
+static void resume_compares_the_last_event_and_goes_on(void **state)
+{
+    (void)state;
+    for (int gtid = 0; gtid < 2; gtid++) {
+        struct source_profile profile = source_80;
+        profile.gtid_mode = gtid ? "ON" : "OFF";
+        if (gtid) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        stream_first_file(SOURCE_SEMI);
+        source_send_event(peer, SOURCE_SEMI, source_add_gtid(&file, 2)); /* not complete */
+        RUN_UNTIL(loop, store_received(store).pos == file.bytes.len);
+        uint64_t incomplete = file.last;
+        peer_close(peer);
+        buf_truncate(&file.bytes, incomplete);
+        add_trx(2);
+        struct source_dump d = resume_with(&profile, !gtid);
+        assert_int_equal(d.gtid, gtid);
+        assert_string_equal(d.file, FILE_1);
+        assert_true(d.pos > 4 && d.pos < incomplete);
+        send_events(d.pos, SOURCE_FLAGGED);
+        source_expect_ack(peer, FILE_1, file.bytes.len);
+        assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+        assert_int_equal(ended, 0);
+    }
+}
+
+static void resume_survives_a_restart_of_the_store(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    dumper_free(dumper);
+    store_close(store);
+    open_store();
+    opts.store = store;
+    opts.setup.server_uuid = store_server_uuid(store);
+    start();
+    struct source_dump d = resume_with(&source_80, false);
+    assert_int_equal(d.pos, file.last);
+    send_events(file.last, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+/* What each kind of divergence does after a first file is stored. */
+static void diverge_by_bytes(void)
+{
+    resume_with(&source_80, false);
+    buf_clear(&scratch);
+    wr_bytes(&scratch, source_last(&file));
+    scratch.data[scratch.off + EVENT_HEADER] ^= 1;
+    source_mend_crc(&scratch);
+    source_send_event(peer, SOURCE_FLAGGED, buf_bytes(&scratch));
+}
+
+static void diverge_by_format(void)
+{
+    struct source_dump d = source_decode_dump(source_accept(peer, &source_80));
+    struct source_file other = {0};
+    send_rotate(d.pos);
+    source_file_begin(&other, FILE_1, true, 5555);
+    source_send_event(peer, SOURCE_SEMI, source_fde(&other));
+    source_file_fini(&other);
+}
+
+static void diverge_by_uuid(void)
+{
+    struct source_profile other = source_80;
+    other.uuid = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa";
+    peer_accept(peer);
+    source_login(peer, &other);
+    for (int i = 0; i < 12; i++)
+        source_answer(peer, &other, source_recv_command(peer));
+}
+
+static void diverge_by_error(void)
+{
+    source_accept(peer, &source_80);
+    source_send_err(peer, 1236,
+                    "Client requested source to start replication from position > file size");
+}
+
+static const struct {
+    void (*act)(void);
+    const char *text;
+} divergences[] = {
+    {diverge_by_bytes, "the source sends other bytes for " FILE_1 " at "},
+    {diverge_by_format, FILE_1 " on the source is another file than the one stored here"},
+    {diverge_by_uuid, "this source is aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa, but what is stored "
+                      "comes from " SOURCE_UUID},
+    {diverge_by_error, "the source does not have what is stored here"},
+};
+
+static void divergence_ends_with_nothing_changed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(divergences); i++) {
+        if (i) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        stream_first_file(SOURCE_SEMI);
+        peer_close(peer);
+        divergences[i].act();
+        RUN_UNTIL(loop, ended);
+        assert_int_equal(ended_state, DUMPER_DIVERGED);
+        assert_non_null(strstr(stats().last_error, divergences[i].text));
+        assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+        peer_expect_eof(peer);
+        assert_int_equal(peer->in.len, 0); /* no ACK */
+        turns(0.15);
+        assert_false(peer_try_accept(peer));
+        assert_int_equal(ended, 1);
+    }
+}
+
+static void divergence_begins_a_new_epoch_when_told_to(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(divergences); i++) {
+        char folder[200];
+        struct source_profile profile = source_80;
+        if (i) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        opts.new_epoch_on_divergence = true;
+        stream_first_file(SOURCE_SEMI);
+        peer_close(peer);
+        divergences[i].act();
+        if (divergences[i].act == diverge_by_uuid)
+            profile.uuid = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa";
+        struct source_dump d = source_decode_dump(source_accept(peer, &profile));
+        assert_string_equal(d.file, "");
+        assert_int_equal(d.pos, 4);
+        assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+        begin_file(9999);
+        send_rotate(4);
+        send_events(4, SOURCE_FLAGGED);
+        source_expect_ack(peer, FILE_1, file.bytes.len);
+        snprintf(folder, sizeof folder, "0002-%s/" FILE_1, profile.uuid);
+        assert_stored(folder, buf_bytes(&file.bytes));
+        assert_int_equal(ended, 0);
+    }
+}
+
+static void new_epoch_with_start_latest_asks_for_the_current_file(void **state)
+{
+    (void)state;
+    struct source_profile profile = source_80;
+    profile.latest_old = "mysql-bin.000042";
+    opts.new_epoch_on_divergence = true;
+    stream_first_file(SOURCE_SEMI);
+    opts.start = DUMPER_START_LATEST;
+    dumper_reconfigure(dumper, &opts);
+    peer_close(peer);
+    diverge_by_format();
+    struct source_dump d = source_decode_dump(source_accept(peer, &profile));
+    assert_string_equal(d.file, "mysql-bin.000042");
+    assert_int_equal(d.pos, 4);
+}
+
+static void full_disk_waits_for_space_and_goes_on(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    atomic_store(&disk_full, true);
+    send_events(first, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, stats().state == DUMPER_WAIT_SPACE);
+    assert_non_null(strstr(stats().last_error, "No space left on device"));
+    peer_expect_eof(peer);
+    assert_int_equal(peer->in.len, 0);
+    turns(0.1);
+    assert_int_equal(ended, 0);
+    atomic_store(&disk_full, false);
+    struct source_dump d = resume_with(&source_80, false);
+    assert_true(d.pos < first);
+    send_events(d.pos, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+    assert_int_equal(stats().state, DUMPER_PROTECTING);
+}
+
+static void catching_up_after_a_full_disk_shows(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    atomic_store(&disk_full, true);
+    send_events(first, SOURCE_SEMI);
+    RUN_UNTIL(loop, stats().state == DUMPER_WAIT_SPACE);
+    atomic_store(&disk_full, false);
+    struct source_dump d = resume_with(&source_80, false);
+    send_events(d.pos, SOURCE_SEMI);
+    await_durable(file.bytes.len);
+    assert_int_equal(stats().state, DUMPER_CATCHING_UP);
+}
+
+static void silence_for_three_heartbeats_reconnects(void **state)
+{
+    (void)state;
+    opts.heartbeat_ms = 100;
+    stream_first_file(SOURCE_SEMI);
+    double began = peer_clock();
+    peer_expect_eof(peer);
+    assert_true(peer_clock() - began > 0.2);
+    assert_int_equal(log_count("nothing came for 3 heartbeats (300 ms)"), 1);
+    resume_with(&source_80, false);
+}
+
+static void heartbeats_keep_the_connection(void **state)
+{
+    (void)state;
+    opts.heartbeat_ms = 200;
+    stream_first_file(SOURCE_SEMI);
+    for (int i = 0; i < 10; i++) {
+        turns(0.1);
+        source_send_event(peer, SOURCE_SEMI,
+                          source_heartbeat(&scratch, &file, (uint32_t)file.bytes.len));
+    }
+    peer_poll(peer);
+    assert_false(peer->eof);
+    assert_int_equal(stats().connects, 1);
+}
+
+static void back_off_doubles_and_the_reason_is_logged_once(void **state)
+{
+    (void)state;
+    static const double least[] = {0.09, 0.19, 0.39, 0.39};
+    start();
+    peer_accept(peer);
+    for (size_t i = 0; i < COUNT_OF(least); i++) {
+        peer_close(peer);
+        double closed = peer_clock();
+        peer_accept(peer);
+        double waited = peer_clock() - closed;
+        assert_true(waited > least[i] && waited < 5 * least[i] + 1);
+    }
+    assert_int_equal(log_count("the peer closed the connection"), 1);
+    assert_int_equal(stats().state, DUMPER_CONNECTING);
+}
+
+static void refused_login_is_retried_with_the_reason(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 2; i++) {
+        struct source_profile profile = source_80;
+        peer_accept(peer);
+        peer->seq = 0;
+        source_send_err(peer, 1040, "Too many connections");
+        (void)profile;
+        peer_expect_eof(peer);
+    }
+    assert_int_equal(log_count("error 1040: Too many connections"), 1);
+}
+
+static void bad_event_is_retried_more_and_more_slowly(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    double waited = 0;
+    add_trx(2);
+    for (int i = 0; i < 4; i++) {
+        double closed = peer_clock();
+        struct source_dump d = resume_with(&source_80, false);
+        waited = peer_clock() - closed;
+        (void)d;
+        turns(0.02); /* so that all is well up to here */
+        buf_clear(&scratch);
+        wr_bytes(&scratch, source_last(&file));
+        scratch.data[scratch.off + scratch.len - 1] ^= 1;
+        source_send_event(peer, SOURCE_SEMI, buf_bytes(&scratch));
+        peer_expect_eof(peer);
+    }
+    assert_true(waited > 0.39);
+    assert_int_equal(log_count("Xid event with log_pos"), 1);
+}
+
+static void source_closing_before_the_dump_request_is_retried(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 3; i++) {
+        struct source_profile profile = source_80;
+        peer_accept(peer);
+        source_login(peer, &profile);
+        struct bytes command;
+        do {
+            command = source_recv_command(peer);
+            if (memmem(command.p, command.n, "@rpl_semi_sync_replica", 22))
+                break;
+        } while (source_answer(peer, &profile, command));
+        /* both before the loop turns: the dump request finds a closed socket */
+        source_send_ok(peer);
+        peer_close(peer);
+    }
+    source_accept(peer, &source_80);
+}
+
+static void source_closing_before_an_ack_is_retried_at_once(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    store_withheld = true;
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, stats().events >= 10 && store_synced(store) == store_offset(store));
+    source_send_event(peer, SOURCE_SEMI, source_add_gtid(&file, 3));
+    peer_close(peer); /* the ACK is due in the same turn that brings this event */
+    RUN_UNTIL(loop, stats().state == DUMPER_CONNECTING || stats().events >= 11);
+    store_withheld = false;
+    wake(&store_wake);
+    double closed = peer_clock();
+    RUN_UNTIL(loop, stats().state == DUMPER_CONNECTING);
+    peer_accept(peer);
+    assert_true(peer_clock() - closed < 2);
+}
+
+static void failed_storage_ends(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    dumper_free(dumper);
+    store_close(store);
+    open_store();
+    opts.store = store;
+    char path[600], away[700];
+    snprintf(path, sizeof path, "%s/0001-" SOURCE_UUID "/" FILE_1, store_dir);
+    snprintf(away, sizeof away, "%s.away", path);
+    assert_int_equal(rename(path, away), 0);
+    start();
+    RUN_UNTIL(loop, ended);
+    assert_int_equal(ended_state, DUMPER_FAILED);
+    assert_non_null(strstr(stats().last_error, "cannot open " FILE_1));
+    turns(0.15);
+    assert_false(peer_try_accept(peer));
+}
+
+static void free_in_every_phase_is_quiet(void **state)
+{
+    (void)state;
+    for (int phase = 0; phase < 5; phase++) {
+        if (phase) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        start();
+        if (phase >= 1)
+            peer_accept(peer);
+        if (phase >= 2)
+            source_login(peer, &source_80);
+        if (phase >= 3)
+            while (source_answer(peer, &source_80, source_recv_command(peer)))
+                ;
+        if (phase >= 4)
+            peer_close(peer);
+        turns(0.02);
+        dumper_free(dumper);
+        dumper = NULL;
+        turns(0.02);
+        assert_int_equal(ended, 0);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(first_dump_asks_for_the_first_file),
+        TEST(stream_is_stored_byte_for_byte),
+        TEST(ack_leaves_only_after_the_sync),
+        TEST(older_source_gets_one_ack_for_each),
+        TEST(pending_acks_are_dropped_on_disconnect),
+        TEST(resume_compares_the_last_event_and_goes_on),
+        TEST(resume_survives_a_restart_of_the_store),
+        TEST(divergence_ends_with_nothing_changed),
+        TEST(divergence_begins_a_new_epoch_when_told_to),
+        TEST(new_epoch_with_start_latest_asks_for_the_current_file),
+        TEST(full_disk_waits_for_space_and_goes_on),
+        TEST(catching_up_after_a_full_disk_shows),
+        TEST(silence_for_three_heartbeats_reconnects),
+        TEST(heartbeats_keep_the_connection),
+        TEST(back_off_doubles_and_the_reason_is_logged_once),
+        TEST(refused_login_is_retried_with_the_reason),
+        TEST(bad_event_is_retried_more_and_more_slowly),
+        TEST(source_closing_before_the_dump_request_is_retried),
+        TEST(source_closing_before_an_ack_is_retried_at_once),
+        TEST(failed_storage_ends),
+        TEST(free_in_every_phase_is_quiet),
+    };
+    return RUN_TESTS(tests);
+}

@@ -1,0 +1,212 @@
+/* Folders of source histories: which one is opened, and how a new one comes to be durable. */
+#include "check.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "faultfs.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *dir;
+static int rootfd;
+static struct err err;
+
+static void ignore(void *ctx)
+{
+    (void)ctx;
+}
+
+static void ignore_failure(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    (void)e;
+}
+
+static const struct store_events events = {ignore, ignore, ignore_failure};
+
+static int set_up(void **state)
+{
+    (void)state;
+    log_open("/dev/null", LOG_ERROR, &err);
+    dir = check_mkdir();
+    rootfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    faultfs_reset(dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    close(rootfd);
+    check_rmdir(dir);
+    log_close();
+    return 0;
+}
+
+static struct store *open_store(void)
+{
+    struct store_opts opts = {dir, faultfs(), 4096, ignore, NULL};
+    struct store *s = store_open(&opts, &err);
+    if (s)
+        store_set_events(s, &events, NULL);
+    return s;
+}
+
+static void make_folder(const char *name)
+{
+    assert_int_equal(mkdirat(rootfd, name, 0750), 0);
+}
+
+static void assert_source(const char *source)
+{
+    struct store *s = open_store();
+    if (!s)
+        fail_msg("%s", err.text);
+    assert_string_equal(store_source(s), source);
+    store_close(s);
+}
+
+static void epoch_none_in_a_new_directory(void **state)
+{
+    (void)state;
+    assert_source("");
+    assert_source("");
+}
+
+static void epoch_highest_number_is_opened(void **state)
+{
+    (void)state;
+    make_folder("0001-first");
+    make_folder("0010-tenth");
+    make_folder("0002-second");
+    assert_source("tenth");
+    make_folder("10000-more");
+    assert_source("more");
+}
+
+static void epoch_other_names_ignored(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"0009",       "0009-",   "9-x",    "x-0009",
+                                        "lost+found", ".0009-x", "0000-x", "999-short"};
+    make_folder("0001-right");
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        make_folder(names[i]);
+    char longer[200];
+    memset(longer, 'u', sizeof longer);
+    memcpy(longer, "0008-", 5);
+    longer[5 + STORE_UUID_MAX] = 0;
+    make_folder(longer);
+    assert_source("right");
+}
+
+static void epoch_new_one_is_durable_on_return(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    assert_non_null(s);
+    faultfs_record(FAULTFS_CHANGES);
+    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    char *record = faultfs_recorded();
+    assert_string_equal(record, "mkdirat 0001-one\nfsync directory\n");
+    free(record);
+    assert_string_equal(store_source(s), "one");
+    assert_true(store_empty(s));
+    assert_int_equal(store_new_epoch(s, "two", &err), 0);
+    store_close(s);
+    assert_source("two");
+    struct stat st;
+    assert_int_equal(fstatat(rootfd, "0002-two", &st, 0), 0);
+}
+
+static void epoch_new_one_failed_leaves_the_present(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    for (unsigned n = 1; n <= 3; n++) {
+        char folder[32];
+        snprintf(folder, sizeof folder, "0002-n%u", n);
+        faultfs_fail(n,
+                     FAULTFS_BIT(FAULTFS_MKDIRAT) | FAULTFS_BIT(FAULTFS_OPENAT) |
+                         FAULTFS_BIT(FAULTFS_FSYNC),
+                     EIO, FAULTFS_ONCE);
+        assert_int_equal(store_new_epoch(s, folder + 5, &err), -1);
+        assert_int_equal(err.kind, ERR_IO);
+        assert_string_equal(store_source(s), "one");
+        unlinkat(rootfd, folder, AT_REMOVEDIR);
+    }
+    store_close(s);
+    assert_source("one");
+}
+
+static void epoch_folder_that_is_a_link_refused(void **state)
+{
+    (void)state;
+    make_folder("elsewhere");
+    assert_int_equal(symlinkat("elsewhere", rootfd, "0001-x"), 0);
+    assert_null(open_store());
+    assert_non_null(strstr(err.text, "cannot open the directory 0001-x"));
+}
+
+static void epoch_open_syncs_what_a_killed_process_left(void **state)
+{
+    (void)state;
+    make_folder("0001-x");
+    struct store *s = open_store();
+    store_close(s);
+    faultfs_record(FAULTFS_BIT(FAULTFS_FSYNC));
+    s = open_store();
+    assert_non_null(s);
+    char *record = faultfs_recorded();
+    assert_string_equal(record, "fsync 0001-x\nfsync directory\n");
+    free(record);
+    store_close(s);
+}
+
+static void epoch_data_directory_made_with_its_name_durable(void **state)
+{
+    (void)state;
+    char path[700];
+    snprintf(path, sizeof path, "%s/new", dir);
+    struct store_opts opts = {path, faultfs(), 4096, ignore, NULL};
+    faultfs_record(FAULTFS_BIT(FAULTFS_FSYNC));
+    struct store *s = store_open(&opts, &err);
+    assert_non_null(s);
+    store_close(s);
+    char *record = faultfs_recorded();
+    assert_non_null(strstr(record, "fsync directory\n"));
+    free(record);
+    faultfs_record(FAULTFS_BIT(FAULTFS_FSYNC));
+    s = store_open(&opts, &err);
+    assert_non_null(s);
+    store_close(s);
+    record = faultfs_recorded();
+    assert_string_equal(record, "");
+    free(record);
+    snprintf(path, sizeof path, "%s/not/there", dir);
+    assert_null(store_open(&opts, &err));
+    assert_non_null(strstr(err.text, "cannot make the data directory"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(epoch_none_in_a_new_directory),
+        TEST(epoch_highest_number_is_opened),
+        TEST(epoch_other_names_ignored),
+        TEST(epoch_new_one_is_durable_on_return),
+        TEST(epoch_new_one_failed_leaves_the_present),
+        TEST(epoch_folder_that_is_a_link_refused),
+        TEST(epoch_open_syncs_what_a_killed_process_left),
+        TEST(epoch_data_directory_made_with_its_name_durable),
+    };
+    return RUN_TESTS(tests);
+}

@@ -1,0 +1,900 @@
+/* The store as a whole: appending, resuming, recovery, and what is left after failed calls, a full
+ * disk and power cuts at every step. */
+#include "helper_feed.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "faultfs.h"
+#include "store/watermark.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct feed_source source;
+static struct feed feed;
+
+static int set_up(void **state)
+{
+    struct err err;
+    (void)state;
+    feed_source_load(&source);
+    return log_open("/dev/null", LOG_ERROR, &err);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    feed_source_free(&source);
+    log_close();
+    return 0;
+}
+
+#define PLACE(f, p) ((struct feed_place){f, p})
+#define assert_place(a, b)                                                                         \
+    do {                                                                                           \
+        assert_int_equal((a).file, (b).file);                                                      \
+        assert_int_equal((a).pos, (b).pos);                                                        \
+    } while (0)
+#define assert_good(dir, recovered)                                                                \
+    do {                                                                                           \
+        const char *wrong_ = feed_check(&feed, dir, recovered);                                    \
+        if (wrong_)                                                                                \
+            fail_msg("%s", wrong_);                                                                \
+    } while (0)
+
+static void open_good(const char *dir)
+{
+    if (feed_open(&feed, &source, dir, feed_fast_fs()) < 0)
+        fail_msg("%s", feed.err.text);
+}
+
+/* Feeds what begins before the place to a new store, and closes it. */
+static char *dir_until(struct feed_place end)
+{
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, end), 0);
+    feed_close(&feed);
+    return dir;
+}
+
+static void path_in(char dst[700], const char *dir, const char *name)
+{
+    snprintf(dst, 700, "%s/" FEED_FOLDER "/%s", dir, name);
+}
+
+static void put_file(const char *dir, const char *name, struct bytes data, const char *mode)
+{
+    char path[700];
+    path_in(path, dir, name);
+    FILE *f = fopen(path, mode);
+    assert_non_null(f);
+    assert_int_equal(fwrite(data.p, 1, data.n, f), data.n);
+    fclose(f);
+}
+
+static long size_of(const char *dir, const char *name)
+{
+    char path[700];
+    struct stat st;
+    path_in(path, dir, name);
+    return stat(path, &st) < 0 ? -1 : (long)st.st_size;
+}
+
+/* How many files whose name holds the text; the last one's name in found. */
+static int count_files(const char *dir, const char *text, char found[300])
+{
+    char path[700];
+    path_in(path, dir, "");
+    DIR *d = opendir(path);
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        if (strstr(e->d_name, text)) {
+            n++;
+            snprintf(found, 300, "%s", e->d_name);
+        }
+    closedir(d);
+    return n;
+}
+
+/* ---- appending ---- */
+
+static void store_append_three_files_all_durable(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_true(store_empty(feed.store));
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_all(&feed), 0);
+    assert_place(feed_t(&feed), feed_end(&source));
+    assert_good(dir, true);
+    assert_int_equal(store_bytes(feed.store),
+                     source.data[0].n + source.data[1].n + source.data[2].n);
+    feed_close(&feed);
+    open_good(dir);
+    assert_place(feed_t(&feed), feed_end(&source));
+    assert_good(dir, true);
+    assert_int_equal(store_bytes(feed.store),
+                     source.data[0].n + source.data[1].n + source.data[2].n);
+    assert_string_equal(store_source(feed.store), FEED_SOURCE);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_append_inside_transaction_leaves_t_at_its_begin(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(0, 900)), 0); /* in 754 .. 1000 */
+    assert_place(feed_t(&feed), PLACE(0, 754));
+    assert_int_equal(store_received(feed.store).pos, 929);
+    assert_good(dir, false);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_append_small_ring_waits_for_room(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    feed = (struct feed){.ring_size = 512};
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    while (feed_cmp(feed.at, feed_end(&source)) < 0) {
+        assert_int_equal(feed_event(&feed), 0);
+        store_publish(feed.store);
+    }
+    assert_int_equal(feed_sync(&feed), 0);
+    assert_good(dir, true);
+    assert_true(feed.rooms > 0);
+    feed_close(&feed);
+    feed = (struct feed){0};
+    check_rmdir(dir);
+}
+
+/* ---- resuming ---- */
+
+static void store_resume_every_place_goes_on_to_the_same_end(void **state)
+{
+    (void)state;
+    struct feed_place end = PLACE(0, 0);
+    for (;;) {
+        char *dir = check_mkdir();
+        open_good(dir);
+        assert_int_equal(feed_settle(&feed), 0);
+        assert_int_equal(feed_until(&feed, end), 0);
+        struct feed_place t = feed_t(&feed), next = feed.at;
+        if (end.pos % 2 && feed_cmp(next, feed_end(&source)) <
+                               0) /* half of them without the publish, so that events are lost */
+            assert_int_equal(feed_event(&feed), 0);
+        assert_int_equal(feed_settle(&feed), 0);
+        assert_true(feed_cmp(feed_t(&feed), t) >= 0);
+        assert_int_equal(feed_all(&feed), 0);
+        assert_good(dir, true);
+        assert_int_equal(store_bytes(feed.store),
+                         source.data[0].n + source.data[1].n + source.data[2].n);
+        feed_close(&feed);
+        check_rmdir(dir);
+        if (feed_cmp(next, feed_end(&source)) >= 0)
+            break;
+        end = PLACE(next.file, next.pos + 1);
+    }
+}
+
+static void store_resume_after_half_an_event_forgets_it(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(0, 900)), 0);
+    assert_true(store_has_room(feed.store, 30));
+    store_append(feed.store, bytes_of(source.data[0].p + 929, 30));
+    store_publish(feed.store);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_place(feed_t(&feed), PLACE(0, 754));
+    assert_int_equal(store_resume_pos(feed.store).pos, 663);
+    assert_int_equal(size_of(dir, "mysql-bin.000001"), 754);
+    assert_int_equal(feed_all(&feed), 0);
+    assert_good(dir, true);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void begin_half_a_file(size_t file, bool publish)
+{
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(file, 0)), 0);
+    assert_true(store_can_begin_file(feed.store));
+    assert_int_equal(store_begin_file(feed.store, &source.name[file], &feed.err), 0);
+    assert_true(store_has_room(feed.store, 50));
+    store_append(feed.store, bytes_of(source.data[file].p + 4, 50));
+    if (publish)
+        store_publish(feed.store);
+}
+
+static void store_resume_after_half_a_first_event_begins_the_file_again(void **state)
+{
+    (void)state;
+    for (size_t file = 0; file < FEED_FILES; file++)
+        for (int publish = 0; publish < 2; publish++) {
+            char *dir = check_mkdir();
+            open_good(dir);
+            begin_half_a_file(file, publish);
+            assert_int_equal(feed_settle(&feed), 0);
+            assert_true(store_empty(feed.store) == (file == 0));
+            assert_int_equal(store_files(feed.store)->n, file);
+            assert_int_equal(feed_all(&feed), 0);
+            assert_good(dir, true);
+            feed_close(&feed);
+            check_rmdir(dir);
+        }
+}
+
+static void store_reopen_twice_after_half_a_first_event_is_no_corruption(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    begin_half_a_file(1, true);
+    feed_close(&feed);
+    for (int i = 0; i < 2; i++) {
+        open_good(dir);
+        assert_place(feed_t(&feed), PLACE(0, 1716));
+        feed_close(&feed);
+    }
+    check_rmdir(dir);
+}
+
+static void store_reopen_twice_inside_a_transaction_is_no_corruption(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 900));
+    for (int i = 0; i < 2; i++) {
+        open_good(dir);
+        assert_place(feed_t(&feed), PLACE(0, 754));
+        assert_good(dir, true);
+        feed_close(&feed);
+    }
+    check_rmdir(dir);
+}
+
+static void store_reopen_after_a_format_alone_keeps_the_gtids(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(1, 100));
+    open_good(dir);
+    assert_place(feed_t(&feed), PLACE(1, 123));
+    assert_good(dir, true);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_resume_from_start_compares_the_file(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(1, 500));
+    open_good(dir);
+    assert_int_equal(feed_settle_from_start(&feed), 0);
+    assert_place(feed.at, PLACE(1, 4));
+    assert_int_equal(feed_all(&feed), 0);
+    assert_good(dir, true);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_resume_other_bytes_diverged_and_nothing_written(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 754));
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    uint8_t other[91];
+    memcpy(other, source.data[0].p + 663, sizeof other);
+    other[40] ^= 1;
+    assert_true(store_has_room(feed.store, 200));
+    store_append(feed.store, bytes_of(other, sizeof other));
+    store_event_end(feed.store, sizeof other, TRX_ENDED, NULL);
+    assert_int_equal(feed_sync(&feed), -1);
+    assert_int_equal(feed.err.kind, ERR_DIVERGED);
+    assert_non_null(strstr(feed.err.text, "sends other bytes for mysql-bin.000001 at 663"));
+    assert_int_equal(size_of(dir, "mysql-bin.000001"), 754);
+    feed.failed = false;
+    store_restart(feed.store);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_all(&feed), 0);
+    assert_good(dir, true);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_next_file_before_all_is_compared_diverged(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 1716));
+    open_good(dir);
+    assert_int_equal(feed_settle_from_start(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(0, 754)), 0);
+    assert_true(store_can_begin_file(feed.store));
+    assert_int_equal(store_begin_file(feed.store, &source.name[1], &feed.err), -1);
+    assert_int_equal(feed.err.kind, ERR_DIVERGED);
+    assert_non_null(strstr(feed.err.text, "ends at 754 on the source, but 1716 bytes"));
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_next_file_not_the_successor_diverged(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(0, 1716)), 0);
+    assert_true(store_can_begin_file(feed.store));
+    assert_int_equal(store_begin_file(feed.store, &source.name[2], &feed.err), -1);
+    assert_int_equal(feed.err.kind, ERR_DIVERGED);
+    assert_int_equal(store_begin_file(feed.store, &source.name[0], &feed.err), -1);
+    assert_int_equal(feed.err.kind, ERR_DIVERGED);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_next_file_there_already_diverged_and_left_alone(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(feed_until(&feed, PLACE(0, 1716)), 0);
+    put_file(dir, "mysql-bin.000002", bytes_str("not ours"), "wb");
+    assert_int_equal(feed_all(&feed), -1);
+    assert_int_equal(feed.err.kind, ERR_DIVERGED);
+    feed.failed = false;
+    store_restart(feed.store);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_place(feed_t(&feed), PLACE(0, 1716));
+    assert_int_equal(size_of(dir, "mysql-bin.000002"), 8);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+/* Resumes while syncs are under way, many times: T must hold what the cut left. */
+static void store_resume_while_syncing_t_is_the_files_end(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    for (int i = 0; i < 2000; i++) {
+        for (int n = 0; n < 6 && feed_cmp(feed.at, feed_end(&source)) < 0; n++)
+            assert_int_equal(feed_event(&feed), 0);
+        store_publish(feed.store);
+        store_resume(feed.store);
+        while (!store_settled(feed.store))
+            store_work(feed.store);
+        struct feed_place t = feed_t(&feed);
+        if (t.pos)
+            assert_int_equal(size_of(dir, source.name[t.file].text), t.pos);
+        store_work(feed.store);
+        assert_place(feed_t(&feed), t);
+        assert_int_equal(feed_settle(&feed), 0);
+        if (feed_cmp(feed.at, PLACE(2, 700)) > 0) {
+            feed_close(&feed);
+            check_rmdir(dir);
+            dir = check_mkdir();
+            open_good(dir);
+            assert_int_equal(feed_settle(&feed), 0);
+        }
+    }
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+/* ---- opening ---- */
+
+static void store_open_index_missing_or_wrong_made_anew(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(1, 742));
+    put_file(dir, "mysql-bin.index", bytes_str("./mysql-bin.000009\n"), "wb");
+    open_good(dir);
+    assert_good(dir, true);
+    feed_close(&feed);
+    char path[700];
+    path_in(path, dir, "mysql-bin.index");
+    unlink(path);
+    open_good(dir);
+    assert_good(dir, true);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void assert_open_fails(const char *dir, enum err_kind kind, const char *text)
+{
+    assert_int_equal(feed_open(&feed, &source, dir, feed_fast_fs()), -1);
+    assert_int_equal(feed.err.kind, kind);
+    if (!strstr(feed.err.text, text))
+        fail_msg("\"%s\" is not in \"%s\"", text, feed.err.text);
+}
+
+static void store_open_middle_file_missing_corrupt(void **state)
+{
+    (void)state;
+    char path[700];
+    char *dir = dir_until(feed_end(&source));
+    path_in(path, dir, "mysql-bin.000002");
+    unlink(path);
+    assert_open_fails(dir, ERR_CORRUPT, "mysql-bin.000001 is followed by mysql-bin.000003");
+    check_rmdir(dir);
+}
+
+static void store_open_last_file_missing_corrupt(void **state)
+{
+    (void)state;
+    char path[700];
+    char *dir = dir_until(feed_end(&source));
+    path_in(path, dir, "mysql-bin.000003");
+    unlink(path);
+    assert_open_fails(dir, ERR_CORRUPT, "mysql-bin.000003 was stored, but it is gone");
+    check_rmdir(dir);
+}
+
+static void store_open_damaged_below_the_bound_corrupt_and_unchanged(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 1716));
+    uint8_t damaged[1716];
+    memcpy(damaged, source.data[0].p, sizeof damaged);
+    damaged[1700] ^= 4;
+    put_file(dir, "mysql-bin.000001", bytes_of(damaged, sizeof damaged), "wb");
+    assert_open_fails(dir, ERR_CORRUPT, "in what was durable already; nothing was changed");
+    assert_int_equal(size_of(dir, "mysql-bin.000001"), 1716);
+    check_rmdir(dir);
+}
+
+static void store_open_last_file_shorter_than_the_bound_corrupt(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 1716));
+    put_file(dir, "mysql-bin.000001", bytes_of(source.data[0].p, 1492), "wb");
+    assert_open_fails(dir, ERR_CORRUPT, "before what was durable already");
+    check_rmdir(dir);
+}
+
+static void store_open_torn_tail_kept_aside_and_cut(void **state)
+{
+    (void)state;
+    char torn[300];
+    char *dir = dir_until(PLACE(0, 754));
+    /* twice within a second: each tail has its own name */
+    for (int i = 1; i <= 2; i++) {
+        put_file(dir, "mysql-bin.000001", bytes_of(source.data[0].p + 754, 200), "ab");
+        open_good(dir);
+        assert_place(feed_t(&feed), PLACE(0, 754));
+        assert_good(dir, true);
+        feed_close(&feed);
+        assert_int_equal(count_files(dir, ".torn-", torn), i);
+        assert_int_equal(size_of(dir, torn), 200);
+    }
+    check_rmdir(dir);
+}
+
+static void store_open_unbegun_last_file_moved_aside(void **state)
+{
+    (void)state;
+    char torn[300];
+    char *dir = dir_until(PLACE(0, 1716));
+    for (int i = 1; i <= 2; i++) {
+        put_file(dir, "mysql-bin.000002", bytes_of(source.data[1].p, 60), "wb");
+        open_good(dir);
+        assert_place(feed_t(&feed), PLACE(0, 1716));
+        assert_good(dir, true);
+        feed_close(&feed);
+        assert_int_equal(count_files(dir, "000002.torn-", torn), i);
+        assert_int_equal(size_of(dir, torn), 60);
+    }
+    check_rmdir(dir);
+}
+
+static void store_open_full_disk_leaves_no_part_of_a_tail(void **state)
+{
+    (void)state;
+    char torn[300];
+    char *dir = dir_until(PLACE(0, 754));
+    put_file(dir, "mysql-bin.000001", bytes_of(source.data[0].p + 754, 200), "ab");
+    faultfs_reset(NULL);
+    faultfs_space(100);
+    assert_int_equal(feed_open(&feed, &source, dir, faultfs()), -1);
+    assert_int_equal(feed.err.kind, ERR_NO_SPACE);
+    assert_int_equal(count_files(dir, ".torn-", torn), 0);
+    assert_int_equal(size_of(dir, "mysql-bin.000001"), 954);
+    check_rmdir(dir);
+}
+
+static void store_open_twice_second_is_refused(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    open_good(dir);
+    struct store_opts opts = {dir, feed_fast_fs(), 4096, NULL, NULL};
+    struct err err;
+    assert_null(store_open(&opts, &err));
+    assert_int_equal(err.kind, ERR_OTHER);
+    assert_non_null(strstr(err.text, "another binlogd is running on"));
+    feed_close(&feed);
+    open_good(dir);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_open_again_keeps_its_uuid(void **state)
+{
+    (void)state;
+    char uuid[STORE_UUID_MAX];
+    char *dir = check_mkdir();
+    open_good(dir);
+    snprintf(uuid, sizeof uuid, "%s", store_server_uuid(feed.store));
+    assert_int_equal(strlen(uuid), 36);
+    feed_close(&feed);
+    open_good(dir);
+    assert_string_equal(store_server_uuid(feed.store), uuid);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_open_bad_uuid_refused(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 4));
+    put_file(dir, "../server-uuid", bytes_str("not a uuid\n"), "wb");
+    assert_int_equal(feed_open(&feed, &source, dir, feed_fast_fs()), -1);
+    assert_non_null(strstr(feed.err.text, "/server-uuid: "));
+    check_rmdir(dir);
+}
+
+static void store_new_epoch_begins_empty_and_keeps_the_old(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(1, 742));
+    char path[700];
+    struct stat st;
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(store_new_epoch(feed.store, "other", &feed.err), 0);
+    assert_true(store_empty(feed.store));
+    assert_string_equal(store_source(feed.store), "other");
+    assert_true(gtid_set_empty(store_gtids(feed.store)));
+    assert_int_equal(store_bytes(feed.store), 0);
+    feed.at = PLACE(0, 0);
+    feed.reported = false;
+    assert_int_equal(feed_until(&feed, PLACE(0, 754)), 0);
+    assert_int_equal(store_end(feed.store).pos, 754);
+    feed_close(&feed);
+    assert_int_equal(size_of(dir, "mysql-bin.000002"), 742);
+    snprintf(path, sizeof path, "%s/0002-other/mysql-bin.000001", dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 754);
+    open_good(dir);
+    assert_string_equal(store_source(feed.store), "other");
+    assert_place(feed_t(&feed), PLACE(0, 754));
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_files_have_their_modes_whatever_the_umask(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 754));
+    struct stat st;
+    char path[700];
+    path_in(path, dir, "mysql-bin.000001");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777 & ~FS_FILE_MODE, 0);
+    path_in(path, dir, "");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777 & ~FS_DIR_MODE, 0);
+    check_rmdir(dir);
+}
+
+/* ---- every call fails once ---- */
+
+/* Opens with the faulty file system and feeds all; the result of the run is in feed. */
+static void run_with_faults(const char *dir)
+{
+    feed = (struct feed){.batch = 2};
+    if (feed_open(&feed, &source, dir, faultfs()) == 0 && feed_settle(&feed) == 0)
+        feed_all(&feed);
+}
+
+/* What was reported durable must be there, and the source's bytes; then all is fed. */
+static const char *reopen_and_finish(const char *dir, struct feed_place least)
+{
+    if (feed_open(&feed, &source, dir, feed_fast_fs()) < 0)
+        return feed.err.text;
+    const char *wrong = feed_check(&feed, dir, true);
+    if (!wrong && feed_cmp(feed_t(&feed), least) < 0)
+        wrong = "what was durable is gone";
+    feed_close(&feed);
+    if (wrong)
+        return wrong;
+    if (feed_open(&feed, &source, dir, feed_fast_fs()) < 0)
+        return feed.err.text; /* a recovery must not make the next one fail */
+    if (feed_settle(&feed) < 0 || feed_all(&feed) < 0)
+        wrong = feed.err.text;
+    else
+        wrong = feed_check(&feed, dir, true);
+    feed_close(&feed);
+    return wrong;
+}
+
+/* After a failure other than a full disk: nothing becomes durable any more, no call is made. */
+static void check_stands_still(void)
+{
+    uint64_t synced = store_synced(feed.store), calls = faultfs_count(FAULTFS_CHANGES);
+    for (int i = 0; i < 3; i++) {
+        store_publish(feed.store);
+        store_work(feed.store);
+        usleep(200);
+    }
+    assert_int_equal(store_synced(feed.store), synced);
+    assert_int_equal(faultfs_count(FAULTFS_CHANGES), calls);
+}
+
+static void fail_every_call(int errnum, unsigned mask, size_t write_max)
+{
+    char what[80];
+    for (uint64_t n = 1;; n++) {
+        char *dir = check_mkdir();
+        faultfs_reset(dir);
+        faultfs_write_at_most(write_max);
+        faultfs_fail(n, mask, errnum, FAULTFS_ONCE);
+        run_with_faults(dir);
+        bool fired = faultfs_failed(what);
+        bool again = feed.failed && feed.err.kind == ERR_NO_SPACE && feed.store;
+        if (feed.broken)
+            fail_msg("%s, %s failed: %s", strerrorname_np(errnum), what, feed.broken);
+        if (feed.failed && feed.store && !again)
+            check_stands_still();
+        if (again && feed.at.pos + feed.at.file) { /* the same daemon goes on */
+            feed.failed = false;
+            store_restart(feed.store);
+            if (feed_settle(&feed) < 0 || feed_all(&feed) < 0)
+                fail_msg("after a restart: %s", feed.err.text);
+            assert_good(dir, true);
+        }
+        struct feed_place t = feed.t;
+        feed_close(&feed);
+        const char *wrong = reopen_and_finish(dir, t);
+        if (wrong)
+            fail_msg("%s, call %d, %s failed: %s", strerrorname_np(errnum), (int)n, what, wrong);
+        check_rmdir(dir);
+        if (!fired) {
+            print_message("%s: %d calls\n", strerrorname_np(errnum), (int)n - 1);
+            break;
+        }
+    }
+}
+
+static void store_each_call_fails_with_eio_durable_is_kept(void **state)
+{
+    (void)state;
+    fail_every_call(EIO, FAULTFS_ALL, 0);
+}
+
+static void store_each_change_fails_with_enospc_goes_on(void **state)
+{
+    (void)state;
+    fail_every_call(ENOSPC, FAULTFS_CHANGES | FAULTFS_BIT(FAULTFS_OPENAT), 0);
+}
+
+static void store_each_change_fails_with_edquot_after_short_writes(void **state)
+{
+    (void)state;
+    fail_every_call(EDQUOT, FAULTFS_CHANGES, 50);
+}
+
+/* The disk is full after every number of bytes, then there is room. */
+static void store_disk_full_at_every_size_goes_on(void **state)
+{
+    (void)state;
+    for (uint64_t space = 0; space < 4500; space += 37) {
+        char *dir = check_mkdir();
+        open_good(dir); /* the first start makes the uuid */
+        feed_close(&feed);
+        faultfs_reset(dir);
+        faultfs_space(space);
+        run_with_faults(dir);
+        assert_non_null(feed.store);
+        while (feed.failed) {
+            assert_int_equal(feed.err.kind, ERR_NO_SPACE);
+            struct feed_place t = feed_t(&feed);
+            feed.failed = false;
+            faultfs_space(1u << 20);
+            store_restart(feed.store);
+            assert_int_equal(feed_settle(&feed), 0);
+            assert_place(feed_t(&feed), t);
+            feed_all(&feed);
+        }
+        assert_good(dir, true);
+        feed_close(&feed);
+        check_rmdir(dir);
+    }
+}
+
+/* ---- power cuts ---- */
+
+struct cuts {
+    unsigned states;
+    unsigned refused; /* as CORRUPT, which only holes without a bound may be */
+    size_t tail;      /* a file of this size must be set aside at the end, if not 0 */
+};
+
+static bool set_aside(const char *dir, size_t size)
+{
+    char path[700];
+    bool found = false;
+    path_in(path, dir, "");
+    DIR *d = opendir(path);
+    for (struct dirent *e; (e = readdir(d));)
+        if (strstr(e->d_name, ".torn-") && size_of(dir, e->d_name) == (long)size)
+            found = true;
+    closedir(d);
+    return found;
+}
+
+static bool bound_known(const char *dir)
+{
+    return size_of(dir, WATERMARK_FILE) > 0;
+}
+
+static void check_state(struct cuts *cuts, enum faultfs_loss loss, uint32_t seed,
+                        struct feed_place least, const char *where)
+{
+    char *dir = check_mkdir();
+    faultfs_power_cut(dir, loss, seed);
+    bool bound = bound_known(dir);
+    const char *wrong = reopen_and_finish(dir, least);
+    if (!wrong && cuts->tail && !set_aside(dir, cuts->tail))
+        wrong = "neither the file nor a copy has its tail";
+    cuts->states++;
+    if (wrong && loss == FAULTFS_LOSE_HOLES && feed.err.kind == ERR_CORRUPT && !bound)
+        cuts->refused++;
+    else if (wrong)
+        fail_msg("power cut at %s, loss %d, seed %u: %s", where, loss, seed, wrong);
+    check_rmdir(dir);
+}
+
+static void check_states(struct cuts *cuts, uint32_t seeds, struct feed_place least,
+                         const char *where)
+{
+    check_state(cuts, FAULTFS_LOSE_ALL, 0, least, where);
+    check_state(cuts, FAULTFS_LOSE_NONE, 0, least, where);
+    for (uint32_t seed = 1; seed <= seeds; seed++)
+        for (int loss = FAULTFS_LOSE_TAIL; loss <= FAULTFS_LOSE_HOLES; loss++)
+            check_state(cuts, (enum faultfs_loss)loss, seed * 7919, least, where);
+}
+
+#ifdef __SANITIZE_THREAD__
+#define SEEDS 2
+#else
+#define SEEDS 6
+#endif
+
+/* batch: events per sync; room: whether the run goes over a reconnect in mid-transaction. */
+static void cut_power_at_every_change(size_t batch, bool reconnect, struct cuts *cuts)
+{
+    char what[80];
+    for (uint64_t n = 1;; n++) {
+        char *dir = check_mkdir();
+        faultfs_reset(dir);
+        faultfs_fail(n, FAULTFS_CHANGES, EIO, FAULTFS_CRASH);
+        feed = (struct feed){.batch = batch};
+        if (feed_open(&feed, &source, dir, faultfs()) == 0 && feed_settle(&feed) == 0) {
+            if (!reconnect || (feed_until(&feed, PLACE(0, 1400)) == 0 && feed_settle(&feed) == 0 &&
+                               feed_until(&feed, PLACE(2, 700)) == 0 && feed_settle(&feed) == 0))
+                feed_all(&feed);
+        }
+        assert_null(feed.broken);
+        struct feed_place t = feed.t;
+        feed_close(&feed);
+        bool fired = faultfs_failed(what);
+        check_states(cuts, SEEDS, t, fired ? what : "the end");
+        check_rmdir(dir);
+        if (!fired)
+            break;
+    }
+}
+
+static void store_power_cut_at_every_change_durable_is_kept(void **state)
+{
+    (void)state;
+    struct cuts cuts = {0};
+    cut_power_at_every_change(1, false, &cuts);
+    cut_power_at_every_change(7, true, &cuts);
+    cut_power_at_every_change(1000, false, &cuts);
+    print_message("%u states, %u of them refused as corrupt\n", cuts.states, cuts.refused);
+    assert_true(cuts.states >= 500 * SEEDS);
+    assert_true(cuts.refused < cuts.states / 50);
+}
+
+/* A recovery that has a tail to cut, or a file to move, and loses power at any step. */
+static void cut_power_in_recovery(const char *name, struct bytes tail, struct feed_place t,
+                                  struct cuts *cuts)
+{
+    char what[80];
+    cuts->tail = tail.n;
+    for (uint64_t n = 1;; n++) {
+        char *dir = dir_until(PLACE(0, t.pos));
+        put_file(dir, name, tail, "ab");
+        faultfs_reset(dir);
+        faultfs_fail(n, FAULTFS_CHANGES, EIO, FAULTFS_CRASH);
+        (void)feed_open(&feed, &source, dir, faultfs());
+        feed_close(&feed);
+        bool fired = faultfs_failed(what);
+        check_states(cuts, SEEDS, t, fired ? what : "the end");
+        check_rmdir(dir);
+        if (!fired)
+            break;
+    }
+}
+
+static void store_power_cut_in_recovery_durable_is_kept(void **state)
+{
+    (void)state;
+    struct cuts cuts = {0};
+    cut_power_in_recovery("mysql-bin.000001", bytes_of(source.data[0].p + 1246, 200),
+                          PLACE(0, 1246), &cuts);
+    cut_power_in_recovery("mysql-bin.000002", bytes_of(source.data[1].p, 77), PLACE(0, 1716),
+                          &cuts);
+    print_message("%u states, %u of them refused as corrupt\n", cuts.states, cuts.refused);
+    assert_int_equal(cuts.refused, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(store_append_three_files_all_durable),
+        cmocka_unit_test(store_append_inside_transaction_leaves_t_at_its_begin),
+        cmocka_unit_test(store_append_small_ring_waits_for_room),
+        cmocka_unit_test(store_resume_every_place_goes_on_to_the_same_end),
+        cmocka_unit_test(store_resume_after_half_an_event_forgets_it),
+        cmocka_unit_test(store_resume_after_half_a_first_event_begins_the_file_again),
+        cmocka_unit_test(store_reopen_twice_after_half_a_first_event_is_no_corruption),
+        cmocka_unit_test(store_reopen_twice_inside_a_transaction_is_no_corruption),
+        cmocka_unit_test(store_reopen_after_a_format_alone_keeps_the_gtids),
+        cmocka_unit_test(store_resume_from_start_compares_the_file),
+        cmocka_unit_test(store_resume_other_bytes_diverged_and_nothing_written),
+        cmocka_unit_test(store_next_file_before_all_is_compared_diverged),
+        cmocka_unit_test(store_next_file_not_the_successor_diverged),
+        cmocka_unit_test(store_next_file_there_already_diverged_and_left_alone),
+        cmocka_unit_test(store_resume_while_syncing_t_is_the_files_end),
+        cmocka_unit_test(store_open_index_missing_or_wrong_made_anew),
+        cmocka_unit_test(store_open_middle_file_missing_corrupt),
+        cmocka_unit_test(store_open_last_file_missing_corrupt),
+        cmocka_unit_test(store_open_damaged_below_the_bound_corrupt_and_unchanged),
+        cmocka_unit_test(store_open_last_file_shorter_than_the_bound_corrupt),
+        cmocka_unit_test(store_open_torn_tail_kept_aside_and_cut),
+        cmocka_unit_test(store_open_unbegun_last_file_moved_aside),
+        cmocka_unit_test(store_open_full_disk_leaves_no_part_of_a_tail),
+        cmocka_unit_test(store_open_twice_second_is_refused),
+        cmocka_unit_test(store_open_again_keeps_its_uuid),
+        cmocka_unit_test(store_open_bad_uuid_refused),
+        cmocka_unit_test(store_new_epoch_begins_empty_and_keeps_the_old),
+        cmocka_unit_test(store_files_have_their_modes_whatever_the_umask),
+        cmocka_unit_test(store_each_call_fails_with_eio_durable_is_kept),
+        cmocka_unit_test(store_each_change_fails_with_enospc_goes_on),
+        cmocka_unit_test(store_each_change_fails_with_edquot_after_short_writes),
+        cmocka_unit_test(store_disk_full_at_every_size_goes_on),
+        cmocka_unit_test(store_power_cut_at_every_change_durable_is_kept),
+        cmocka_unit_test(store_power_cut_in_recovery_durable_is_kept),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
