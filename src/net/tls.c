@@ -158,8 +158,10 @@ SSL *tls_session(struct tls *t, const char *host, struct err *err)
         SSL_free(ssl);
         return NULL;
     }
+    /* SSL_set_tlsext_host_name, whose cast drops const on the way. */
     if (!is_ip_address(host) && *host != '/')
-        SSL_set_tlsext_host_name(ssl, host);
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 (void *)(uintptr_t)host);
     SSL_set_connect_state(ssl);
     return ssl;
 }
