@@ -279,10 +279,8 @@ static struct account_list *make_accounts(const struct config *c, struct err *er
 static int make_tls(const struct config_server *c, struct tls **tls, struct err *err)
 {
     struct tls_opts opts = {.ca = c->ssl_ca, .cert = c->ssl_cert, .key = c->ssl_key};
-    *tls = NULL;
-    if (!*c->ssl_cert)
-        return 0;
-    *tls = tls_server_new(&opts, err);
+    /* A 9.x replica asks for TLS unless it is told otherwise. */
+    *tls = *c->ssl_cert ? tls_server_new(&opts, err) : tls_server_new_self_signed();
     return *tls ? 0 : err_prefix(err, "[server]");
 }
 

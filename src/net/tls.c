@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SELF_SIGNED_BEFORE_S 86400L     /* clocks differ */
+#define SELF_SIGNED_AFTER_S  315360000L /* ten years */
+
 struct tls {
     SSL_CTX *ctx;
     enum tls_verify verify;
@@ -66,10 +69,6 @@ static int check_key_mode(const char *key, struct err *err)
 
 static int configure(struct tls *t, const struct tls_opts *opts, struct err *err)
 {
-    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-    SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(t->ctx, t->verify == TLS_VERIFY_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                        NULL);
     if (t->verify != TLS_VERIFY_NONE && load_ca(t->ctx, opts->ca, err) < 0)
@@ -84,6 +83,10 @@ static struct tls *tls_new(const SSL_METHOD *method, enum tls_verify verify)
     t->verify = verify;
     t->ctx = SSL_CTX_new(method);
     BUG_ON(!t->ctx);
+    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
+    SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                 SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     return t;
 }
 
@@ -98,11 +101,18 @@ struct tls *tls_client_new(const struct tls_opts *opts, struct err *err)
 }
 
 /* Sessions are not resumed: replicas connect seldom, and tickets would cost each of them memory. */
-static int configure_server(struct tls *t, const struct tls_opts *opts, struct err *err)
+static struct tls *tls_new_server(enum tls_verify verify)
 {
+    struct tls *t = tls_new(TLS_server_method(), verify);
+    t->server = true;
     SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(t->ctx, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_num_tickets(t->ctx, 0);
+    return t;
+}
+
+static int configure_server(struct tls *t, const struct tls_opts *opts, struct err *err)
+{
     if (configure(t, opts, err) < 0 || check_key_mode(opts->key, err) < 0)
         return -1;
     STACK_OF(X509_NAME) *names = *opts->ca ? SSL_load_client_CA_file(opts->ca) : NULL;
@@ -113,12 +123,43 @@ static int configure_server(struct tls *t, const struct tls_opts *opts, struct e
 
 struct tls *tls_server_new(const struct tls_opts *opts, struct err *err)
 {
-    struct tls *t = tls_new(TLS_server_method(), *opts->ca ? TLS_VERIFY_CA : TLS_VERIFY_NONE);
-    t->server = true;
+    struct tls *t = tls_new_server(*opts->ca ? TLS_VERIFY_CA : TLS_VERIFY_NONE);
     if (configure_server(t, opts, err) < 0) {
         tls_free(t);
         return NULL;
     }
+    return t;
+}
+
+static X509 *make_certificate(EVP_PKEY *key)
+{
+    X509 *x = X509_new();
+    if (!x)
+        return NULL;
+    X509_NAME *name = X509_get_subject_name(x);
+    bool ok =
+        X509_set_version(x, X509_VERSION_3) &&
+        ASN1_INTEGER_set(X509_get_serialNumber(x), (long)time(NULL)) &&
+        X509_gmtime_adj(X509_getm_notBefore(x), -SELF_SIGNED_BEFORE_S) &&
+        X509_gmtime_adj(X509_getm_notAfter(x), SELF_SIGNED_AFTER_S) &&
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                   (const unsigned char *)"binlogd (self-signed)", -1, -1, 0) &&
+        X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) && X509_sign(x, key, EVP_sha256());
+    if (ok)
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
+struct tls *tls_server_new_self_signed(void)
+{
+    struct tls *t = tls_new_server(TLS_VERIFY_NONE);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = key ? make_certificate(key) : NULL;
+    BUG_ON(!x || SSL_CTX_use_certificate(t->ctx, x) != 1 ||
+           SSL_CTX_use_PrivateKey(t->ctx, key) != 1);
+    X509_free(x);
+    EVP_PKEY_free(key);
     return t;
 }
 
