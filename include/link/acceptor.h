@@ -27,9 +27,9 @@ struct acceptor {
 
 /* Takes over the channel's callbacks and sends the greeting; done is called after them having been
  * given back, with the next message due being a command of sequence number 0. A failure is told to
- * the client and closes the channel with the reason. opts must live until done or closed. tls may
- * be NULL when opts offer none, and is used only if the client asks for it, so it must live until
- * then. */
+ * the client and closes the channel with the reason; that can happen inside acceptor_start, if the
+ * client is gone already. opts and tls must live until done or closed; tls may be NULL when opts
+ * offer none. */
 void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
                     struct tls *tls, void (*done)(void *ctx));
 void acceptor_fini(struct acceptor *a);

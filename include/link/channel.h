@@ -54,14 +54,15 @@ int channel_dial(struct channel *ch, struct ev_loop *loop, const struct addr *to
 struct channel_adopt_opts {
     struct ev_loop *loop;
     int priority;
-    size_t message_max; /* as in channel_receive; of parts only small messages come whole */
+    size_t message_max; /* as in channel_receive, which can change it later */
     size_t low_water;   /* bytes of output, for drained */
     const struct channel_ops *ops;
     void *ctx;
 };
 
-/* Takes over an accepted socket, which is closed if this fails; the channel must live until closed
- * was called. */
+/* Takes over an accepted socket, which is closed if this fails. Parts do not work with its small
+ * read buffer: message_max must not be 0. Any call that sends can end in closed; the memory of the
+ * channel must live on until the callback of it, in which that happened, has returned. */
 int channel_adopt(struct channel *ch, const struct channel_adopt_opts *opts, int fd,
                   struct err *err);
 void channel_fini(struct channel *ch);

@@ -32,8 +32,9 @@ void account_list_free(struct account_list *l);
 int account_list_add(struct account_list *l, const struct account *a, struct err *err);
 /* NULL when there is none; else valid until the next add, or free. */
 const struct account *account_list_find(const struct account_list *l, const char *name);
-/* What answers in place of an account that is not there: a name has always the same plugin, one
- * that accounts of the list have. The decoy lives in the list until its next decoy, add or free. */
+/* What answers in place of an account that is not there; ask for it also when the account is, so
+ * that both cost the same. A name has always the same plugin, one that accounts of the list have.
+ * The decoy lives in the list until its next decoy, add or free. */
 const struct account *account_list_decoy(struct account_list *l, const char *name);
 
 #endif

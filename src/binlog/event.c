@@ -69,7 +69,7 @@ const char *event_type_name(uint8_t type)
         [EVENT_PARTIAL_UPDATE_ROWS] = "Update_rows_partial",
         [EVENT_TRANSACTION_PAYLOAD] = "Transaction_payload",
         [EVENT_HEARTBEAT_V2] = "Heartbeat",
-        [EVENT_GTID_TAGGED] = "Gtid_tagged",
+        [EVENT_GTID_TAGGED] = "Gtid_tagged_log_event",
         [EVENT_MARIADB_ANNOTATE_ROWS] = "Annotate_rows",
         [161] = "Binlog_checkpoint",
         [EVENT_MARIADB_GTID] = "Gtid",

@@ -68,18 +68,21 @@ static int decode_tagged_gtid(struct gtid *g, struct rd *r)
     rd_varint(r); /* flags */
     if (rd_varint(r) != 1)
         return -1;
-    for (size_t i = 0; i < sizeof g->sid; i++)
-        g->sid[i] = (uint8_t)rd_varint(r);
+    for (size_t i = 0; i < sizeof g->sid; i++) {
+        uint64_t byte = rd_varint(r);
+        if (byte > UINT8_MAX)
+            return -1;
+        g->sid[i] = (uint8_t)byte;
+    }
     if (rd_varint(r) != 2)
         return -1;
-    g->gno = rd_varint(r) >> 1; /* a signed integer: its lowest bit is the sign */
-    if (rd_varint(r) != 3)
+    uint64_t gno = rd_varint(r); /* a signed integer: its lowest bit is the sign */
+    if (gno & 1 || rd_varint(r) != 3)
         return -1;
+    g->gno = gno >> 1;
     struct bytes tag = rd_bytes(r, rd_varint(r));
-    if (r->bad || bytes_to_str(tag, g->tag, sizeof g->tag) < 0)
-        return -1;
-    g->tag_len = (uint8_t)tag.n;
-    return 0;
+    struct err ignored;
+    return r->bad || (tag.n && gtid_tag_parse(tag, g, &ignored) < 0) ? -1 : 0;
 }
 
 int event_gtid_decode(struct gtid *g, const struct event_header *h, struct bytes event,
@@ -90,7 +93,7 @@ int event_gtid_decode(struct gtid *g, const struct event_header *h, struct bytes
     g->tag_len = 0;
     g->tag[0] = 0;
     int rc = h->type == EVENT_GTID_TAGGED ? decode_tagged_gtid(g, &r) : decode_plain_gtid(g, &r);
-    if (rc < 0 || g->gno == 0 || g->gno >= INT64_MAX)
+    if (rc < 0 || !gtid_gno_valid(g->gno))
         return err_set(err, "malformed %s event", event_type_name(h->type));
     return 0;
 }

@@ -4,16 +4,19 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct tls {
     SSL_CTX *ctx;
     enum tls_verify verify;
+    bool server;
 };
 
 static int fail_with_openssl(struct err *err, const char *what, const char *file)
@@ -46,6 +49,21 @@ static int load_own(SSL_CTX *ctx, const char *cert, const char *key, struct err 
     return 0;
 }
 
+/* Who could read the key could be us. The group is the administrator's choice. */
+static int check_key_mode(const char *key, struct err *err)
+{
+    struct stat st;
+    if (stat(key, &st) < 0)
+        return err_kind_set(err, ERR_USAGE, "cannot read the private key of ssl_key %s: %s", key,
+                            strerrordesc_np(errno));
+    if (st.st_mode & S_IRWXO)
+        return err_kind_set(err, ERR_USAGE,
+                            "the private key of ssl_key %s can be read or written by others "
+                            "(mode %04o): take that from them with chmod o-rwx",
+                            key, (unsigned)st.st_mode & 07777u);
+    return 0;
+}
+
 static int configure(struct tls *t, const struct tls_opts *opts, struct err *err)
 {
     SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
@@ -59,14 +77,45 @@ static int configure(struct tls *t, const struct tls_opts *opts, struct err *err
     return load_own(t->ctx, opts->cert, opts->key, err);
 }
 
-struct tls *tls_client_new(const struct tls_opts *opts, struct err *err)
+static struct tls *tls_new(const SSL_METHOD *method, enum tls_verify verify)
 {
     ERR_clear_error();
     struct tls *t = mem_alloc(sizeof *t);
-    t->verify = opts->verify;
-    t->ctx = SSL_CTX_new(TLS_client_method());
+    t->verify = verify;
+    t->ctx = SSL_CTX_new(method);
     BUG_ON(!t->ctx);
+    return t;
+}
+
+struct tls *tls_client_new(const struct tls_opts *opts, struct err *err)
+{
+    struct tls *t = tls_new(TLS_client_method(), opts->verify);
     if (configure(t, opts, err) < 0) {
+        tls_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* Sessions are not resumed: replicas connect seldom, and tickets would cost each of them memory. */
+static int configure_server(struct tls *t, const struct tls_opts *opts, struct err *err)
+{
+    SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(t->ctx, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_num_tickets(t->ctx, 0);
+    if (configure(t, opts, err) < 0 || check_key_mode(opts->key, err) < 0)
+        return -1;
+    STACK_OF(X509_NAME) *names = *opts->ca ? SSL_load_client_CA_file(opts->ca) : NULL;
+    if (names)
+        SSL_CTX_set_client_CA_list(t->ctx, names);
+    return 0;
+}
+
+struct tls *tls_server_new(const struct tls_opts *opts, struct err *err)
+{
+    struct tls *t = tls_new(TLS_server_method(), *opts->ca ? TLS_VERIFY_CA : TLS_VERIFY_NONE);
+    t->server = true;
+    if (configure_server(t, opts, err) < 0) {
         tls_free(t);
         return NULL;
     }
@@ -100,13 +149,19 @@ SSL *tls_session(struct tls *t, const char *host, struct err *err)
     ERR_clear_error();
     SSL *ssl = SSL_new(t->ctx);
     BUG_ON(!ssl);
+    if (t->server) {
+        SSL_set_accept_state(ssl);
+        return ssl;
+    }
     if (t->verify == TLS_VERIFY_IDENTITY && expect_host(ssl, host) != 1) {
         err_set(err, "cannot check the certificate against the host name %s", host);
         SSL_free(ssl);
         return NULL;
     }
+    /* SSL_set_tlsext_host_name, whose cast drops const on the way. */
     if (!is_ip_address(host) && *host != '/')
-        SSL_set_tlsext_host_name(ssl, host);
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 (void *)(uintptr_t)host);
     SSL_set_connect_state(ssl);
     return ssl;
 }
@@ -116,8 +171,8 @@ void tls_explain(SSL *ssl, char *dst, size_t n)
     long verify = SSL_get_verify_result(ssl);
     unsigned long code = ERR_peek_error();
     if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED && verify != X509_V_OK)
-        snprintf(dst, n, "the server's certificate is refused: %s",
-                 X509_verify_cert_error_string(verify));
+        snprintf(dst, n, "the %s's certificate is refused: %s",
+                 SSL_is_server(ssl) ? "client" : "server", X509_verify_cert_error_string(verify));
     else if (code)
         snprintf(dst, n, "TLS error: %s",
                  ERR_reason_error_string(code) ? ERR_reason_error_string(code) : "unknown");

@@ -885,8 +885,10 @@ static char *doc_section(const char *doc, const char *section)
     snprintf(heading, sizeof heading, "\n## `[%s%s]`", section,
              strcmp(section, "user") == 0 ? " NAME" : "");
     const char *p = strstr(doc, heading);
-    if (!p)
+    if (!p) {
         fail_msg("no heading for [%s]", section);
+        return NULL; /* the compiler does not know that fail_msg never returns */
+    }
     const char *end = strstr(p + 1, "\n## ");
     return end ? strndup(p, (size_t)(end - p)) : mem_strdup(p);
 }
