@@ -11,11 +11,25 @@
 #include "base/buf.h"
 
 /* Of a column, with the numbers of the protocol. */
-enum reply_type { REPLY_TYPE_LONGLONG = 8, REPLY_TYPE_VAR_STRING = 253 };
+enum reply_type {
+    REPLY_TYPE_LONG = 3,
+    REPLY_TYPE_DOUBLE = 5,
+    REPLY_TYPE_NULL = 6,
+    REPLY_TYPE_LONGLONG = 8,
+    REPLY_TYPE_DATETIME = 12,
+    REPLY_TYPE_NEWDECIMAL = 246,
+    REPLY_TYPE_LONG_BLOB = 251,
+    REPLY_TYPE_VAR_STRING = 253,
+};
+
+enum reply_flag { REPLY_FLAG_NOT_NULL = 1, REPLY_FLAG_UNSIGNED = 32, REPLY_FLAG_BINARY = 128 };
 
 struct reply_column {
     const char *name;
     enum reply_type type;
+    uint16_t flags;   /* enum reply_flag; 0: unsigned for whole numbers, text is UTF-8 */
+    uint8_t decimals; /* of numbers and times */
+    uint32_t length;  /* what is shown at most, in bytes; 0: what the type usually has */
 };
 
 struct reply_writer {

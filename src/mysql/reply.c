@@ -79,13 +79,23 @@ const char *reply_sqlstate(uint16_t code)
         return "08S01";
     case ER_ACCESS_DENIED_ERROR:
         return "28000";
+    case ER_NO_DB_ERROR:
+        return "3D000";
+    case ER_BAD_FIELD_ERROR:
+        return "42S22";
+    case ER_DATA_OUT_OF_RANGE:
+        return "22003";
     case ER_BAD_DB_ERROR:
     case ER_PARSE_ERROR:
     case ER_EMPTY_QUERY:
+    case ER_UNKNOWN_CHARACTER_SET:
     case ER_TOO_MANY_USER_CONNECTIONS:
     case ER_SPECIFIC_ACCESS_DENIED_ERROR:
     case ER_WRONG_VALUE_FOR_VAR:
     case ER_NOT_SUPPORTED_YET:
+    case ER_SP_DOES_NOT_EXIST:
+    case ER_TOO_BIG_PRECISION:
+    case ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT:
         return "42000";
     case ER_QUERY_INTERRUPTED:
         return "70100";

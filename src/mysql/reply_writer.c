@@ -14,9 +14,6 @@
 #define CHARSET_BINARY  63
 #define CELL_NULL       0xfb
 
-#define FLAG_UNSIGNED 0x20
-#define FLAG_BINARY   0x80
-
 void reply_writer_init(struct reply_writer *w, struct buf *out, uint8_t seq)
 {
     *w = (struct reply_writer){.out = out, .seq = seq};
@@ -73,21 +70,57 @@ void reply_writer_err(struct reply_writer *w, uint16_t code, const char *fmt, ..
     end_packet(w);
 }
 
+static bool is_text(enum reply_type type)
+{
+    return type == REPLY_TYPE_VAR_STRING || type == REPLY_TYPE_LONG_BLOB;
+}
+
+/* For display, in bytes of UTF-8 where it is text. */
+static uint32_t usual_length(enum reply_type type)
+{
+    switch (type) {
+    case REPLY_TYPE_LONG:
+        return 11;
+    case REPLY_TYPE_DOUBLE:
+        return 22;
+    case REPLY_TYPE_NULL:
+        return 0;
+    case REPLY_TYPE_LONGLONG:
+        return 21;
+    case REPLY_TYPE_DATETIME:
+        return 19;
+    case REPLY_TYPE_NEWDECIMAL:
+        return 67;
+    case REPLY_TYPE_LONG_BLOB:
+        return 268435440;
+    case REPLY_TYPE_VAR_STRING:
+        return 1024;
+    }
+    return 0;
+}
+
+static unsigned usual_flags(enum reply_type type)
+{
+    bool whole = type == REPLY_TYPE_LONG || type == REPLY_TYPE_LONGLONG;
+    return whole ? REPLY_FLAG_UNSIGNED | REPLY_FLAG_BINARY : is_text(type) ? 0 : REPLY_FLAG_BINARY;
+}
+
 /* ColumnDefinition41; the tables' names are empty, for there are none. */
 static void write_column(struct reply_writer *w, const struct reply_column *c)
 {
-    bool number = c->type == REPLY_TYPE_LONGLONG;
+    unsigned flags = c->flags ? c->flags : usual_flags(c->type);
+    bool open_decimals = is_text(c->type) || c->type == REPLY_TYPE_DOUBLE;
     struct buf *out = begin_packet(w);
     lenenc_str_encode(out, bytes_str("def"));
     wr_zero(out, 3); /* schema, table, original table */
     lenenc_str_encode(out, bytes_str(c->name));
     wr_zero(out, 1);  /* original name */
     wr_u8(out, 0x0c); /* length of what follows */
-    wr_u16(out, number ? CHARSET_BINARY : CHARSET_UTF8MB4);
-    wr_u32(out, number ? 20 : 1024); /* width for display */
+    wr_u16(out, flags & REPLY_FLAG_BINARY ? CHARSET_BINARY : CHARSET_UTF8MB4);
+    wr_u32(out, c->length ? c->length : usual_length(c->type));
     wr_u8(out, (uint8_t)c->type);
-    wr_u16(out, number ? FLAG_UNSIGNED | FLAG_BINARY : 0);
-    wr_u8(out, number ? 0 : 31); /* decimals */
+    wr_u16(out, (uint16_t)flags);
+    wr_u8(out, open_decimals ? 31 : c->decimals);
     wr_zero(out, 2);
     end_packet(w);
 }
