@@ -285,8 +285,11 @@ static bool lex_next(struct lexer *l)
         t.kind = lex_token(l, &t);
     else if (l->in_version_comment)
         t.kind = SQL_BAD;
-    if (t.kind == SQL_BAD)
+    if (t.kind == SQL_BAD) {
         l->p = l->end;
+        l->in_version_comment = false;
+        t.value = bytes_of("", 0);
+    }
     t.text = span(first, l->p);
     if (q->count == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 16;
@@ -418,7 +421,11 @@ bool sql_take_u64(struct sql *q, uint64_t *value)
 
 struct bytes sql_near(const struct sql *q, size_t *line)
 {
-    const uint8_t *from = sql_peek(q)->text.p, *end = q->text.p + q->text.n;
+    const struct sql_token *t = sql_peek(q);
+    const uint8_t *from = t->text.p, *end = q->text.p + q->text.n;
+    /* A second statement is what is wrong, not the semicolon before it. */
+    if (t->kind == SQL_OPERATOR && t->value.p[0] == ';')
+        from = t[1].text.p;
     *line = 1;
     for (const uint8_t *p = q->text.p; p < from; p++)
         *line += *p == '\n';
