@@ -166,7 +166,8 @@ struct admin_env {
     void (*binlog_events)(void *ctx, const struct admin_events *events, struct buf *out);
 };
 
-/* Appends the packets of the answer to one COM_QUERY, the first with sequence number 1. */
+/* Appends the packets of the answer to one COM_QUERY, the first with sequence number 1. What a
+ * client can make of it is bounded: some 10 ms of work, about 8 MiB of values. */
 void admin_query(struct admin_session *s, const struct admin_env *env, struct bytes sql,
                  struct buf *out);
 /* The same for COM_INIT_DB. */

@@ -15,9 +15,10 @@
 
 #include <stdio.h>
 
-/* Nothing a client sends may hold the loop: reading a token, a step of LIKE, and 16 bytes copied
- * cost one each. */
+/* Nothing a client sends may hold the loop: a step of LIKE and two bytes copied cost one each, an
+ * operand of an expression QUERY_OPERAND. All of it takes some 10 ms. */
 #define QUERY_BUDGET    4000000u
+#define QUERY_OPERAND   64u
 #define QUERY_DEPTH_MAX 50u /* of parentheses */
 
 struct query_chunk;

@@ -85,7 +85,7 @@ bool query_spend(struct query *q, uint64_t steps)
 
 uint8_t *query_alloc(struct query *q, size_t n)
 {
-    if (!query_spend(q, 1 + n / 16))
+    if (!query_spend(q, 1 + n / 2))
         return NULL;
     struct query_chunk *c = mem_alloc(sizeof(*c) + n);
     c->next = q->chunks;
@@ -627,7 +627,7 @@ static bool take_parentheses(struct query *q, struct value *v)
 static bool take_primary(struct query *q, struct value *v)
 {
     const struct sql_token *t = sql_peek(&q->sql);
-    if (!query_spend(q, 1))
+    if (!query_spend(q, QUERY_OPERAND))
         return false;
     /* A character set before a literal changes nothing for UTF-8. */
     if (t->kind == SQL_WORD && t->value.n > 1 && t->value.p[0] == '_' && t[1].kind == SQL_STRING)

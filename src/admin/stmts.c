@@ -25,7 +25,7 @@ void rows_cell(struct query *q, struct bytes text)
 {
     if (!text.p)
         reply_writer_cell(&q->writer, NULL);
-    else if (query_spend(q, 1 + text.n / 16))
+    else if (query_spend(q, 1 + text.n / 2))
         reply_writer_cell_bytes(&q->writer, text);
     else
         reply_writer_cell(&q->writer, ""); /* the answer becomes an error */
