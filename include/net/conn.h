@@ -25,8 +25,9 @@ struct conn_ops {
     /* Bytes have come: returns how many were used up. The rest is offered again together with what
      * comes next, so it must be less than half of read_size. in lives during the call only. */
     size_t (*data)(void *ctx, struct bytes in);
-    /* NULL if not wanted. Flushed output has gone down to low_water bytes or less: time to append
-     * more. Comes in a later turn of the loop than the flush, so that others have theirs. */
+    /* NULL if not wanted. Flushed output has gone down to low_water bytes or less and the socket
+     * takes more: time to append. Comes once, in a later turn of the loop than the flush, so that
+     * others have theirs. */
     void (*drained)(void *ctx);
     /* The last call; reason is one line for a person. */
     void (*closed)(void *ctx, const char *reason);

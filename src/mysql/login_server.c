@@ -56,11 +56,10 @@ struct login_server {
 /* 7-bit without NUL, as servers do: some clients treat the nonce as text. */
 static void make_nonce(uint8_t nonce[HANDSHAKE_NONCE])
 {
+    rand_bytes(nonce, HANDSHAKE_NONCE);
     for (int i = 0; i < HANDSHAKE_NONCE; i++)
-        do {
+        while (!(nonce[i] &= 0x7f))
             rand_bytes(&nonce[i], 1);
-            nonce[i] &= 0x7f;
-        } while (!nonce[i]);
 }
 
 static struct buf *begin_out(struct login_server *ls)

@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG     512
-#define BATCH       16 /* connections accepted in one turn of the loop */
+#define BACKLOG     SOMAXCONN /* cut by the system to its own limit */
+#define BATCH       16        /* connections accepted in one turn of the loop */
 #define REST_S      1.0
 #define SOCKET_MODE 0660
 
