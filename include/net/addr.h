@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/worker.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -31,6 +32,9 @@ void addr_format(const struct addr *a, char *dst);
 
 /* The address alone, as a server shows it in user@host: "localhost" for a unix socket. */
 void addr_host(const struct addr *a, char *dst);
+/* Whether the address is the one given, or in the network given as ADDRESS/BITS; false also when
+ * that is neither, and for a unix socket. */
+bool addr_in(const struct addr *a, const char *network);
 /* Makes an IPv4 address of one that came in by an IPv6 socket (::ffff:192.0.2.1). */
 void addr_unmap(struct addr *a);
 /* "ADDRESS:PORT", "[ADDRESS]:PORT", numeric, or the path of a unix socket when it begins with '/'.

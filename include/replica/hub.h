@@ -39,8 +39,10 @@ struct hub_opts {
     struct tls *tls; /* NULL: TLS is not offered */
     bool require_tls;
     uint32_t max_connections;
+    /* Whether the user may come from there. */
+    bool (*may_come)(void *ctx, const char *user, const struct addr *peer);
     const struct hub_sql *sql;
-    void *sql_ctx;
+    void *ctx; /* of sql and may_come */
 };
 
 struct hub;

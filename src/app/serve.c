@@ -284,6 +284,27 @@ static int make_tls(const struct config_server *c, struct tls **tls, struct err 
     return *tls ? 0 : err_prefix(err, "[server]");
 }
 
+static const struct config_user *find_user(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->user_count; i++)
+        if (strcmp(c->users[i].name, name) == 0)
+            return &c->users[i];
+    return NULL;
+}
+
+/* An empty list allows everybody; a unix socket's file mode says who may use it. */
+static bool may_come(void *ctx, const char *name, const struct addr *peer)
+{
+    const struct serve *s = ctx;
+    const struct config_user *u = find_user(s->opts.config, name);
+    if (!u || !u->from.count || peer->ss.ss_family == AF_UNIX)
+        return u != NULL;
+    for (size_t i = 0; i < u->from.count; i++)
+        if (addr_in(peer, u->from.items[i]))
+            return true;
+    return false;
+}
+
 static void describe_hub(struct serve *s, struct hub_opts *o)
 {
     update_version(s);
@@ -299,8 +320,9 @@ static void describe_hub(struct serve *s, struct hub_opts *o)
         .tls = s->tls,
         .require_tls = s->opts.config->server.require_ssl,
         .max_connections = s->opts.config->server.max_connections,
+        .may_come = may_come,
         .sql = &hub_sql,
-        .sql_ctx = s,
+        .ctx = s,
     };
 }
 

@@ -184,3 +184,41 @@ void addr_lookup_cancel(struct addr_lookup *l)
     if (l)
         l->fn = NULL;
 }
+
+/* The bytes of an IP address; their number, 0 for another family. */
+static size_t ip_bytes(const struct addr *a, const uint8_t **p)
+{
+    if (a->ss.ss_family == AF_INET) {
+        *p = (const uint8_t *)&((const struct sockaddr_in *)&a->ss)->sin_addr;
+        return sizeof(struct in_addr);
+    }
+    if (a->ss.ss_family == AF_INET6) {
+        *p = (const uint8_t *)&((const struct sockaddr_in6 *)&a->ss)->sin6_addr;
+        return sizeof(struct in6_addr);
+    }
+    return 0;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, size_t bits)
+{
+    size_t whole = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, whole) != 0)
+        return false;
+    return !rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
+}
+
+bool addr_in(const struct addr *a, const char *network)
+{
+    char host[INET6_ADDRSTRLEN];
+    uint8_t wanted[sizeof(struct in6_addr)];
+    const uint8_t *have = NULL;
+    size_t n = ip_bytes(a, &have), host_n = strcspn(network, "/");
+    if (!n || host_n >= sizeof host)
+        return false;
+    memcpy(host, network, host_n);
+    host[host_n] = 0;
+    if (inet_pton(a->ss.ss_family, host, wanted) != 1)
+        return false;
+    unsigned long bits = network[host_n] ? strtoul(network + host_n + 1, NULL, 10) : 8 * n;
+    return bits <= 8 * n && same_bits(have, wanted, bits);
+}

@@ -172,7 +172,7 @@ static uint64_t variable_u64(struct session *s, const char *name)
 {
     struct bytes text;
     char digits[24];
-    if (!s->opts->sql->variable(s->opts->sql_ctx, s->sql, name, &text) ||
+    if (!s->opts->sql->variable(s->opts->ctx, s->sql, name, &text) ||
         bytes_to_str(text, digits, sizeof digits) < 0)
         return 0;
     return strtoull(digits, NULL, 10);
@@ -183,8 +183,8 @@ static bool variable2(struct session *s, const char *new_name, const char *old_n
                       struct bytes *text)
 {
     const struct hub_sql *sql = s->opts->sql;
-    return sql->variable(s->opts->sql_ctx, s->sql, new_name, text) ||
-           sql->variable(s->opts->sql_ctx, s->sql, old_name, text);
+    return sql->variable(s->opts->ctx, s->sql, new_name, text) ||
+           sql->variable(s->opts->ctx, s->sql, old_name, text);
 }
 
 static enum dump_checksum declared_checksum(struct session *s)
@@ -308,7 +308,7 @@ static void on_statistics(struct session *s)
 {
     struct buf text;
     buf_init(&text);
-    s->opts->sql->statistics(s->opts->sql_ctx, &text);
+    s->opts->sql->statistics(s->opts->ctx, &text);
     channel_send(&s->channel, buf_bytes(&text));
     buf_fini(&text);
 }
@@ -335,11 +335,11 @@ static void on_command(struct session *s, struct bytes payload)
         put_ok(s);
         break;
     case COM_QUERY:
-        sql->query(s->opts->sql_ctx, s->sql, rest, output(s));
+        sql->query(s->opts->ctx, s->sql, rest, output(s));
         conn_flush(s->channel.conn);
         break;
     case COM_INIT_DB:
-        sql->init_db(s->opts->sql_ctx, s->sql, rest, output(s));
+        sql->init_db(s->opts->ctx, s->sql, rest, output(s));
         conn_flush(s->channel.conn);
         break;
     case COM_STATISTICS:
@@ -349,7 +349,7 @@ static void on_command(struct session *s, struct bytes payload)
         on_set_option(s);
         break;
     case COM_RESET_CONNECTION:
-        sql->reset(s->opts->sql_ctx, s->sql);
+        sql->reset(s->opts->ctx, s->sql);
         put_ok(s);
         break;
     case COM_REGISTER_SLAVE:
@@ -399,7 +399,7 @@ static void on_logged_in(void *ctx)
 {
     struct session *s = ctx;
     const struct account *a = login_server_account(s->acceptor.machine);
-    s->sql = s->opts->sql->open(s->opts->sql_ctx, s->id, a->name, s->host,
+    s->sql = s->opts->sql->open(s->opts->ctx, s->id, a->name, s->host,
                                 login_server_database(s->acceptor.machine), a->rights);
     log_debug("replica", "session %" PRIu32 ": %s@%s logged in", s->id, a->name, s->host);
     channel_receive(&s->channel, COMMAND_MAX);
@@ -419,7 +419,7 @@ static void on_closed(void *ctx, const char *reason)
     hub_session_gone(s->hub, s);
     ev_timer_stop(s->opts->loop, &s->timer);
     if (s->sql)
-        s->opts->sql->close(s->opts->sql_ctx, s->sql);
+        s->opts->sql->close(s->opts->ctx, s->sql);
     dump_free(s->dump);
     s->dump = NULL;
     s->sql = NULL;
@@ -474,22 +474,14 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
     }
 }
 
-static void name_peer(struct session *s, const struct addr *peer)
-{
-    addr_format(peer, s->host);
-    s->local = peer->ss.ss_family == AF_UNIX;
-    char *colon = strrchr(s->host, ':');
-    if (s->local)
-        strcpy(s->host, "localhost");
-    else if (colon)
-        *colon = 0;
-}
-
+/* A name that is not there, or may not come from where it comes, goes the same way as one that is
+ * and has another password. */
 static const struct account *find_account(void *ctx, const char *user)
 {
     struct session *s = ctx;
+    const struct account *decoy = account_list_decoy(s->opts->accounts, user);
     const struct account *a = account_list_find(s->opts->accounts, user);
-    return a ? a : account_list_decoy(s->opts->accounts, user);
+    return a && s->opts->may_come(s->opts->ctx, user, &s->peer) ? a : decoy;
 }
 
 struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
@@ -502,7 +494,10 @@ struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_
     s->scratch = scratch;
     s->stats = stats;
     s->id = id;
-    name_peer(s, peer);
+    s->peer = *peer;
+    addr_unmap(&s->peer);
+    addr_host(&s->peer, s->host);
+    s->local = peer->ss.ss_family == AF_UNIX;
     ev_init(&s->timer, on_timer);
     s->timer.data = s;
     struct channel_adopt_opts adopt = {

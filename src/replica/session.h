@@ -24,6 +24,7 @@ struct session {
     struct hub_stats *stats;
     enum session_state state;
     uint32_t id;
+    struct addr peer;
     char host[ADDR_TEXT_MAX]; /* without the port; "localhost" for a unix socket */
     bool local;
     struct channel channel;
