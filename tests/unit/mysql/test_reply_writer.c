@@ -99,7 +99,7 @@ static void head_describes_columns(void **state)
     reply_writer_head(&w, columns, COUNT_OF(columns));
     assert_out("01000001 02"
                "1e000002 03646566 00 00 00 084c6f675f6e616d65 00 0c 2d00 00040000 fd 0000 1f 0000"
-               "1f000003 03646566 00 00 00 0946696c655f73697a65 00 0c 3f00 14000000 08 a000 00 0000"
+               "1f000003 03646566 00 00 00 0946696c655f73697a65 00 0c 3f00 15000000 08 a000 00 0000"
                "05000004 fe 0000 0200");
 }
 
