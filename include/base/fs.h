@@ -22,6 +22,8 @@ struct fs {
     int (*openat)(int dirfd, const char *name, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*pread)(int fd, void *buf, size_t n, off_t off);
+    /* Only what is in the page cache: -1 with EAGAIN where reading would wait for the disk. */
+    ssize_t (*pread_cached)(int fd, void *buf, size_t n, off_t off);
     ssize_t (*pwritev)(int fd, const struct iovec *iov, int count, off_t off);
     int (*fdatasync)(int fd);
     int (*fsync)(int fd);

@@ -71,6 +71,8 @@ void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts);
 /* Closes the connection; no callback comes any more. */
 void dumper_free(struct dumper *d);
 
+/* Whether the source last seen had gtid_mode=ON. */
+bool dumper_gtid_mode(const struct dumper *d);
 void dumper_stats(const struct dumper *d, struct dumper_stats *stats);
 const char *dumper_state_name(enum dumper_state state);
 

@@ -32,6 +32,7 @@ struct setup_facts {
     bool older_than_57;
     uint32_t server_id;
     char source[SETUP_SOURCE_MAX]; /* the server_uuid, or "server-id-N" where there is none */
+    bool gtid_mode;                /* ON */
     bool dump_by_gtid; /* COM_BINLOG_DUMP_GTID takes a file and a position: 5.7 with gtid_mode=ON */
     bool crc32;        /* checksum of what the source writes at present */
     bool semi_sync_plugin;  /* the variables are there */

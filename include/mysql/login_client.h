@@ -10,6 +10,7 @@
 #define BINLOGD_MYSQL_LOGIN_CLIENT_H
 
 #include "mysql/handshake.h"
+#include "mysql/login_step.h"
 
 enum login_tls { LOGIN_TLS_OFF, LOGIN_TLS_PREFERRED, LOGIN_TLS_REQUIRED };
 
@@ -20,13 +21,6 @@ struct login_client_opts {
     bool local;             /* a unix socket: as good as TLS */
     bool get_public_key;    /* ask the server for its RSA key */
     const char *public_key; /* PEM of a pinned RSA key, or NULL */
-};
-
-enum login_step {
-    LOGIN_MORE,     /* feed the next payload */
-    LOGIN_WANT_TLS, /* send what there is to send, start TLS, call login_client_secured */
-    LOGIN_DONE,
-    LOGIN_FAILED /* err says why */
 };
 
 struct login_client;

@@ -11,16 +11,27 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define COM_QUIT             0x01
+#define COM_INIT_DB          0x02
 #define COM_QUERY            0x03
+#define COM_STATISTICS       0x09
+#define COM_PING             0x0e
 #define COM_BINLOG_DUMP      0x12
 #define COM_REGISTER_SLAVE   0x15
+#define COM_SET_OPTION       0x1b
 #define COM_BINLOG_DUMP_GTID 0x1e
+#define COM_RESET_CONNECTION 0x1f
+
+/* Dump flag: EOF at the end instead of waiting for more. */
+#define REPL_DUMP_NON_BLOCK 0x0001
 
 /* Dump flag: heartbeats may have the 64-bit form (type 41, 8.0.26+). */
 #define REPL_DUMP_HEARTBEAT_V2 0x0002
 
 /* Dump flag of MariaDB: without it the source leaves its Annotate_rows events out. */
 #define REPL_DUMP_MARIADB_ANNOTATE 0x0002
+
+#define REPL_HOST_MAX 256 /* bytes with the NUL */
 
 struct repl_register {
     uint32_t server_id;
@@ -43,6 +54,25 @@ void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d);
 /* The ACK for everything up to pos in file (name without NUL, under 512 bytes). It travels with
  * sequence number 0 in its packet header, always. */
 void repl_ack_encode(struct buf *out, uint64_t pos, const char *file);
+
+/* The server's side. Slices point into the payload. */
+struct repl_registered {
+    uint32_t server_id;
+    char host[REPL_HOST_MAX];
+    uint16_t port;
+};
+
+struct repl_dump_request {
+    uint32_t server_id;
+    uint16_t flags;
+    struct bytes file;
+    uint64_t pos;
+    struct bytes gtids; /* COM_BINLOG_DUMP_GTID only: the encoded set */
+};
+
+int repl_register_decode(struct repl_registered *r, struct bytes payload, struct err *err);
+int repl_dump_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);
+int repl_dump_gtid_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);
 
 #define REPL_SEMI_SYNC_MAGIC 0xef
 #define REPL_SEMI_SYNC_ACK   0x01

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/worker.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -28,6 +29,17 @@ struct addr_list {
 
 /* "127.0.0.1:3306", "[::1]:3306" or "unix:PATH"; dst has ADDR_TEXT_MAX bytes. */
 void addr_format(const struct addr *a, char *dst);
+
+/* The address alone, as a server shows it in user@host: "localhost" for a unix socket. */
+void addr_host(const struct addr *a, char *dst);
+/* Whether the address is the one given, or in the network given as ADDRESS/BITS; false also when
+ * that is neither, and for a unix socket. */
+bool addr_in(const struct addr *a, const char *network);
+/* Makes an IPv4 address of one that came in by an IPv6 socket (::ffff:192.0.2.1). */
+void addr_unmap(struct addr *a);
+/* "ADDRESS:PORT", "[ADDRESS]:PORT", numeric, or the path of a unix socket when it begins with '/'.
+ */
+int addr_parse(struct addr *a, const char *text, struct err *err);
 
 struct addr_lookup;
 /* list is empty and err set when the name cannot be resolved. Both live during the call only. */

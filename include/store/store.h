@@ -99,8 +99,11 @@ void store_append(struct store *s, struct bytes data);
  * bytes. */
 void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid);
-/* The GTIDs before the first file that is stored. */
-void store_add_previous_gtids(struct store *s, const struct gtid_set *set);
+/* The format description of the file being appended. */
+void store_set_format(struct store *s, const struct fde *format);
+/* The Previous_gtids event of the file being appended: the encoded set. Of the first file, these
+ * are GTIDs of the store too. -1 if it is malformed. */
+int store_set_previous_gtids(struct store *s, struct bytes set, struct err *err);
 /* Hands what was appended to the journal; call it when a batch of events is done. */
 void store_publish(struct store *s);
 /* Somebody waits for what was published to become durable. */
@@ -118,6 +121,22 @@ struct store_pos store_end(const struct store *s);
 /* The GTIDs of all transactions up to T, with those before the first file. */
 const struct gtid_set *store_gtids(const struct store *s);
 const struct binfile_list *store_files(const struct store *s);
+/* How many files of the list, from its beginning, hold anything up to T. */
+size_t store_serving(const struct store *s);
+/* Of a file that is served: the bytes up to T, or all of a complete one. */
+uint64_t store_file_size(const struct store *s, size_t i);
+/* Format of the newest file; server_version is "" when nothing is stored. */
+const struct fde *store_format(const struct store *s);
+/* The encoded set of the Previous_gtids event of the i-th file; the empty set where there is none.
+ * It lives until the next call that begins a file or an epoch. */
+struct bytes store_previous_gtids(const struct store *s, size_t i);
+/* Whether the file holds anything up to T: it is in the list and not behind T's file. */
+bool store_serves(const struct store *s, const struct binfile_name *file);
+/* Opens a file of the list for reading; the caller closes the descriptor. */
+int store_open_file(const struct store *s, const struct binfile_name *file, struct err *err);
+const struct fs *store_fs(const struct store *s);
+/* Who reads: told on the loop that T moved. */
+void store_set_reader(struct store *s, void (*moved)(void *ctx), void *ctx);
 /* Size of all files of the epoch, bytes. */
 uint64_t store_bytes(const struct store *s);
 void store_journal_stats(struct store *s, struct journal_stats *stats);

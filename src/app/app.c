@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dumper/dumper.h"
+#include "serve.h"
 #include "status.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct app {
     struct tls *tls;
     char *public_key;
     struct dumper *dumper; /* NULL without [dumper] */
+    struct serve *serve;
     enum app_exit exit;
 };
 
@@ -48,7 +50,7 @@ static void say_status(struct app *a)
 {
     struct buf line;
     buf_init(&line);
-    status_format(&line, a->store, a->dumper, &a->config);
+    status_format(&line, a->store, a->dumper, a->serve ? serve_replicas(a->serve) : 0, &a->config);
     wr_u8(&line, 0);
     const char *text = (const char *)buf_bytes(&line).p;
     log_info("app", "status: %s", text);
@@ -220,6 +222,11 @@ static void reload(struct app *a)
         config_free(&fresh);
         return;
     }
+    if (serve_reconfigure(a->serve, &fresh, &err) < 0) {
+        log_error("app", "not reloaded, everything stays as it was: %s", err.text);
+        config_free(&fresh);
+        return;
+    }
     struct config old = a->config;
     a->config = fresh;
     if (a->dumper) {
@@ -312,7 +319,9 @@ static int open_parts(struct app *a, struct err *err)
         describe_dumper(a, &opts);
         a->dumper = dumper_new(&opts);
     }
-    return 0;
+    struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config};
+    a->serve = serve_new(&serve, err);
+    return a->serve ? 0 : -1;
 }
 
 static enum app_exit exit_of(const struct err *err)
@@ -352,6 +361,7 @@ static void run_loop(struct app *a)
 
 static void close_parts(struct app *a)
 {
+    serve_free(a->serve);
     dumper_free(a->dumper);
     store_close(a->store);
     worker_free(a->worker);

@@ -159,7 +159,7 @@ static const struct config_entry table[] = {
       OPTIONAL, RELOAD},
      &config_type_u32, IN(server.max_connections), 1, 100000, NULL},
     {{"server", "ssl_cert", "",
-      "PEM file with the certificate shown to replicas; without it there is no TLS.",
+      "PEM file with the certificate shown to replicas; without it one is made at each start.",
       OPTIONAL, RELOAD},
      &config_type_text, IN(server.ssl_cert), 0, PATH_MAX_BYTES, NULL},
     {{"server", "ssl_key", "",

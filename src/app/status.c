@@ -28,7 +28,7 @@ static void add_source(struct buf *out, const struct config_dumper *c)
 }
 
 void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
-                   const struct config *config)
+                   uint32_t replicas, const struct config *config)
 {
     struct dumper_stats d = {.seconds_behind = -1, .last_error = "", .version = ""};
     struct journal_stats j;
@@ -45,7 +45,7 @@ void status_format(struct buf *out, struct store *store, const struct dumper *du
     add_gtids(out, store_gtids(store));
     if (d.seconds_behind >= 0)
         wr_fmt(out, " seconds_behind=%" PRId64, d.seconds_behind);
-    wr_fmt(out, " acks=%" PRIu64 " replicas=0 files=%zu bytes=%" PRIu64, d.acks,
+    wr_fmt(out, " acks=%" PRIu64 " replicas=%u files=%zu bytes=%" PRIu64, d.acks, replicas,
            store_files(store)->n, store_bytes(store));
     if (d.acks)
         wr_fmt(out, " ack_us=%" PRIu64, d.ack_us / d.acks);

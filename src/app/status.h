@@ -9,6 +9,6 @@
 
 /* dumper may be NULL. Appends one line without its end. */
 void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
-                   const struct config *config);
+                   uint32_t replicas, const struct config *config);
 
 #endif

@@ -19,12 +19,21 @@ static int posix_fstat(int fd, struct stat *st)
     return fstat(fd, st);
 }
 
+/* File systems that know no RWF_NOWAIT keep their files in memory, or the wait is accepted. */
+static ssize_t posix_pread_cached(int fd, void *buf, size_t n, off_t off)
+{
+    struct iovec iov = {buf, n};
+    ssize_t got = preadv2(fd, &iov, 1, off, RWF_NOWAIT);
+    return got < 0 && errno == EOPNOTSUPP ? pread(fd, buf, n, off) : got;
+}
+
 const struct fs *fs_posix(void)
 {
     static const struct fs table = {
         .openat = posix_openat,
         .close = close,
         .pread = pread,
+        .pread_cached = posix_pread_cached,
         .pwritev = pwritev,
         .fdatasync = fdatasync,
         .fsync = fsync,

@@ -662,6 +662,11 @@ static int64_t seconds_behind(const struct dumper *d)
     return behind > 0 ? behind : 0;
 }
 
+bool dumper_gtid_mode(const struct dumper *d)
+{
+    return d->setup.facts.gtid_mode;
+}
+
 void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
 {
     *stats = (struct dumper_stats){

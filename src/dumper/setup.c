@@ -120,7 +120,8 @@ static int check_gtid_mode(struct setup *s, struct err *err)
 {
     (void)err;
     /* 5.6 takes the command, but looks for the next file right at the position. */
-    s->facts.dump_by_gtid = strcasecmp(cell(s), "ON") == 0 && !s->facts.older_than_57;
+    s->facts.gtid_mode = strcasecmp(cell(s), "ON") == 0;
+    s->facts.dump_by_gtid = s->facts.gtid_mode && !s->facts.older_than_57;
     return 0;
 }
 

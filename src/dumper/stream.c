@@ -173,7 +173,6 @@ static int check_stored_rotate(struct bytes body, struct err *err)
 static int note_body(struct stream *st, const struct event_header *h, struct bytes body,
                      struct err *err)
 {
-    struct gtid_set set;
     switch (h->type) {
     case EVENT_GTID:
     case EVENT_GTID_TAGGED:
@@ -184,12 +183,9 @@ static int note_body(struct stream *st, const struct event_header *h, struct byt
     case EVENT_ROTATE:
         return check_stored_rotate(body, err);
     case EVENT_PREVIOUS_GTIDS:
-        gtid_set_init(&set);
-        int rc = gtid_set_decode(event_previous_gtids_set(body), &set, err);
-        if (rc == 0 && store_files(st->store)->n == 1)
-            store_add_previous_gtids(st->store, &set);
-        gtid_set_fini(&set);
-        return rc < 0 ? err_prefix(err, "Previous_gtids event") : 0;
+        if (store_set_previous_gtids(st->store, event_previous_gtids_set(body), err) < 0)
+            return err_prefix(err, "Previous_gtids event");
+        return 0;
     default:
         return 0;
     }
@@ -302,6 +298,7 @@ static int take_format(struct stream *st, const struct event_header *h, struct b
         return err_set(err, "Format_description event with log_pos %u", h->log_pos);
     if (!again && store_begin_file(st->store, &st->next, err) < 0)
         return -1;
+    store_set_format(st->store, &st->format);
     st->expect = STREAM_AT_EVENTS;
     enum trx_verdict verdict = trx_feed(&st->trx, &st->format, h, event);
     store_append(st->store, event);

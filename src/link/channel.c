@@ -13,7 +13,15 @@ static void on_opened(void *ctx)
 static void on_secured(void *ctx)
 {
     struct channel *ch = ctx;
+    ch->securing = false;
     ch->ops->secured(ch->ctx);
+}
+
+static void on_drained(void *ctx)
+{
+    struct channel *ch = ctx;
+    if (ch->ops->drained)
+        ch->ops->drained(ch->ctx);
 }
 
 static void on_closed(void *ctx, const char *reason)
@@ -37,7 +45,10 @@ static bool deliver(struct channel *ch, struct bytes part, unsigned flags)
     if (!(flags & CHANNEL_LAST))
         return true;
     bool taken = ch->ops->part(ch->ctx, buf_bytes(&ch->message), CHANNEL_FIRST | CHANNEL_LAST);
-    buf_truncate(&ch->message, taken ? 0 : before); /* a refused part comes again */
+    if (taken || !ch->conn)
+        buf_fini_secret(&ch->message); /* it may have been long, or held a password */
+    else
+        buf_truncate(&ch->message, before); /* a refused part comes again */
     return taken;
 }
 
@@ -65,7 +76,7 @@ static size_t take_part(struct channel *ch, struct bytes in)
         header = PACKET_HEADER;
     }
     size_t n = in.n - header < ch->left ? in.n - header : ch->left;
-    bool short_first = !ch->in_message && n < ch->left && n < CHANNEL_WHOLE_MAX;
+    bool short_first = !ch->message_max && !ch->in_message && n < ch->left && n < CHANNEL_WHOLE_MAX;
     unsigned flags = (ch->in_message ? 0 : CHANNEL_FIRST) |
                      (n == ch->left && !ch->packet_full ? CHANNEL_LAST : 0);
     bool nothing = n == 0 && ch->left;
@@ -86,7 +97,7 @@ static size_t on_data(void *ctx, struct bytes in)
 {
     struct channel *ch = ctx;
     size_t used = 0, n = 1;
-    while (ch->conn && n && used < in.n) {
+    while (ch->conn && !ch->securing && n && used < in.n) {
         n = take_part(ch, bytes_skip(in, used));
         used += n;
     }
@@ -99,6 +110,14 @@ static const struct conn_ops channel_conn_ops = {
     .opened = on_opened,
     .secured = on_secured,
     .data = on_data,
+    .closed = on_closed,
+};
+
+/* Of an accepted connection, which opened nothing and may send more than the socket takes. */
+static const struct conn_ops channel_adopt_ops = {
+    .secured = on_secured,
+    .data = on_data,
+    .drained = on_drained,
     .closed = on_closed,
 };
 
@@ -120,9 +139,28 @@ int channel_dial(struct channel *ch, struct ev_loop *loop, const struct addr *to
     return ch->conn ? 0 : -1;
 }
 
+int channel_adopt(struct channel *ch, const struct channel_adopt_opts *opts, int fd,
+                  struct err *err)
+{
+    channel_fini(ch);
+    ch->ops = opts->ops;
+    ch->ctx = opts->ctx;
+    ch->message_max = opts->message_max;
+    struct conn_opts conn_opts = {
+        .loop = opts->loop,
+        .read_size = CHANNEL_ADOPT_READ_SIZE,
+        .low_water = opts->low_water,
+        .priority = opts->priority,
+        .ops = &channel_adopt_ops,
+        .ctx = ch,
+    };
+    ch->conn = conn_accept(&conn_opts, fd, err);
+    return ch->conn ? 0 : -1;
+}
+
 void channel_fini(struct channel *ch)
 {
-    buf_fini(&ch->message);
+    buf_fini_secret(&ch->message);
     *ch = (struct channel){0};
 }
 
@@ -157,6 +195,25 @@ void channel_send_aside(struct channel *ch, struct bytes message)
         return;
     packet_encode(conn_out(ch->conn), message, 0);
     conn_flush(ch->conn);
+}
+
+size_t channel_queued(const struct channel *ch)
+{
+    return ch->conn ? conn_out(ch->conn)->len : 0;
+}
+
+void channel_start_tls(struct channel *ch, struct tls *tls, const char *host)
+{
+    if (!ch->conn)
+        return;
+    ch->securing = true;
+    conn_start_tls(ch->conn, tls, host);
+}
+
+void channel_trim(struct channel *ch)
+{
+    if (ch->conn)
+        conn_trim(ch->conn);
 }
 
 void channel_expect_seq(struct channel *ch, uint8_t seq)

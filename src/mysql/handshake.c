@@ -2,8 +2,10 @@
 #include "mysql/handshake.h"
 
 #include "mysql/caps.h"
+#include "mysql/lenenc.h"
 
-#define NONCE_PART1 8
+#define NONCE_PART1     8
+#define SSL_REQUEST_LEN 32
 
 /* The greeting's second nonce part has max(13, total - 8) bytes, the last of them a NUL. */
 static void decode_nonce_part2(struct handshake_greeting *g, struct rd *r, uint8_t total)
@@ -85,6 +87,67 @@ void handshake_response_encode(struct buf *out, const struct handshake_response 
     wr_bytes(out, r->auth);
     if (r->caps & CAP_PLUGIN_AUTH)
         wr_cstr(out, r->plugin);
+}
+
+bool handshake_is_ssl_request(struct bytes payload)
+{
+    return payload.n == SSL_REQUEST_LEN && le32(payload.p) & CAP_SSL;
+}
+
+/* The older form has only the two lower bytes of the capabilities. */
+bool handshake_is_old(struct bytes payload)
+{
+    return payload.n >= 2 && !(le16(payload.p) & CAP_PROTOCOL_41);
+}
+
+/* The length of the scramble is told in three ways. */
+static struct bytes decode_auth(struct rd *r, uint32_t caps)
+{
+    if (caps & CAP_PLUGIN_AUTH_LENENC)
+        return lenenc_str_decode(r);
+    if (caps & CAP_SECURE_CONNECTION)
+        return rd_bytes(r, rd_u8(r));
+    return rd_cstr(r);
+}
+
+/* Pairs of strings behind their length in all; they are checked and not kept. */
+static void check_attrs(struct rd *r)
+{
+    struct rd attrs = rd_of(lenenc_str_decode(r));
+    while (rd_left(&attrs)) {
+        lenenc_str_decode(&attrs);
+        lenenc_str_decode(&attrs);
+    }
+    r->bad = r->bad || attrs.bad;
+}
+
+int handshake_answer_decode(struct handshake_answer *a, struct bytes payload, uint32_t offered,
+                            struct err *err)
+{
+    *a = (struct handshake_answer){0};
+    struct rd r = rd_of(payload);
+    a->caps = rd_u32(&r) & offered;
+    a->max_packet = rd_u32(&r);
+    a->charset = rd_u8(&r);
+    rd_bytes(&r, 23);
+    a->user = rd_cstr(&r);
+    a->auth = decode_auth(&r, a->caps);
+    /* Some clients set the flags of what they then leave out. */
+    if (a->caps & CAP_CONNECT_WITH_DB && rd_left(&r))
+        a->database = rd_cstr(&r);
+    if (a->caps & CAP_PLUGIN_AUTH && rd_left(&r))
+        a->plugin = rd_cstr(&r);
+    if (a->caps & CAP_CONNECT_ATTRS && rd_left(&r))
+        check_attrs(&r);
+    return r.bad ? err_set(err, "malformed answer to the greeting") : 0;
+}
+
+void handshake_auth_switch_encode(struct buf *out, const struct handshake_auth_switch *s)
+{
+    wr_u8(out, 0xfe);
+    wr_cstr(out, s->plugin);
+    wr_bytes(out, bytes_of(s->nonce, sizeof s->nonce));
+    wr_u8(out, 0);
 }
 
 int handshake_auth_switch_decode(struct handshake_auth_switch *s, struct bytes payload,

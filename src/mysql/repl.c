@@ -65,3 +65,50 @@ int repl_event_prefix_decode(struct bytes payload, bool semi_sync, bool *ack_wan
     *ack_wanted = payload.p[2] == REPL_SEMI_SYNC_ACK;
     return prefix;
 }
+
+static struct bytes rd_str8(struct rd *r)
+{
+    uint8_t n = rd_u8(r);
+    return rd_bytes(r, n);
+}
+
+int repl_register_decode(struct repl_registered *r, struct bytes payload, struct err *err)
+{
+    struct rd in = rd_of(payload);
+    rd_u8(&in);
+    r->server_id = rd_u32(&in);
+    struct bytes host = rd_str8(&in);
+    rd_str8(&in); /* user and password: shown by nobody here */
+    rd_str8(&in);
+    r->port = rd_u16(&in);
+    if (in.bad || bytes_to_str(host, r->host, sizeof r->host) < 0)
+        return err_set(err, "malformed COM_REGISTER_SLAVE");
+    return 0;
+}
+
+int repl_dump_decode(struct repl_dump_request *d, struct bytes payload, struct err *err)
+{
+    struct rd in = rd_of(payload);
+    *d = (struct repl_dump_request){0};
+    rd_u8(&in);
+    d->pos = rd_u32(&in);
+    d->flags = rd_u16(&in);
+    d->server_id = rd_u32(&in);
+    d->file = rd_rest(&in);
+    return in.bad ? err_set(err, "malformed COM_BINLOG_DUMP") : 0;
+}
+
+int repl_dump_gtid_decode(struct repl_dump_request *d, struct bytes payload, struct err *err)
+{
+    struct rd in = rd_of(payload);
+    *d = (struct repl_dump_request){0};
+    rd_u8(&in);
+    d->flags = rd_u16(&in);
+    d->server_id = rd_u32(&in);
+    uint32_t n = rd_u32(&in);
+    d->file = rd_bytes(&in, n);
+    d->pos = rd_u64(&in);
+    n = rd_u32(&in);
+    d->gtids = rd_bytes(&in, n);
+    return in.bad ? err_set(err, "malformed COM_BINLOG_DUMP_GTID") : 0;
+}

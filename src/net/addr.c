@@ -1,6 +1,7 @@
 /* Addresses and the lookup job. */
 #include "net/addr.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -38,18 +39,43 @@ void addr_format(const struct addr *a, char *dst)
     }
 }
 
-static void look_up_unix(struct addr_lookup *l)
+void addr_host(const struct addr *a, char *dst)
+{
+    strcpy(dst, "localhost");
+    if (a->ss.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->ss)->sin6_addr, dst, ADDR_TEXT_MAX);
+    else if (a->ss.ss_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->ss)->sin_addr, dst, ADDR_TEXT_MAX);
+}
+
+void addr_unmap(struct addr *a)
+{
+    struct sockaddr_in6 in6;
+    memcpy(&in6, &a->ss, sizeof in6);
+    if (a->ss.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+        return;
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = in6.sin6_port};
+    memcpy(&in.sin_addr, &in6.sin6_addr.s6_addr[12], sizeof in.sin_addr);
+    *a = (struct addr){.len = sizeof in};
+    memcpy(&a->ss, &in, sizeof in);
+}
+
+static int parse_unix(struct addr *a, const char *path, struct err *err)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    if (strlen(l->host) >= sizeof un.sun_path) {
-        err_set(&l->err, "the socket path %s is longer than %zu bytes", l->host,
-                sizeof un.sun_path - 1);
-        return;
-    }
-    strcpy(un.sun_path, l->host);
-    memcpy(&l->list.at[0].ss, &un, sizeof un);
-    l->list.at[0].len = sizeof un;
-    l->list.n = 1;
+    if (strlen(path) >= sizeof un.sun_path)
+        return err_set(err, "the socket path %s is longer than %zu bytes", path,
+                       sizeof un.sun_path - 1);
+    strcpy(un.sun_path, path);
+    memcpy(&a->ss, &un, sizeof un);
+    a->len = sizeof un;
+    return 0;
+}
+
+static void look_up_unix(struct addr_lookup *l)
+{
+    if (parse_unix(&l->list.at[0], l->host, &l->err) == 0)
+        l->list.n = 1;
 }
 
 static void look_up_name(struct addr_lookup *l)
@@ -89,6 +115,56 @@ static void lookup_done(struct worker_job *job)
     free(l);
 }
 
+static int parse_port(const char *text, uint16_t *port)
+{
+    unsigned long v = 0;
+    size_t n = strspn(text, "0123456789");
+    if (n == 0 || n > 5 || text[n] || (v = strtoul(text, NULL, 10)) > UINT16_MAX)
+        return -1;
+    *port = (uint16_t)v;
+    return 0;
+}
+
+static int parse_inet(struct addr *a, const char *host, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    if (inet_pton(AF_INET, host, &in.sin_addr) != 1)
+        return -1;
+    memcpy(&a->ss, &in, sizeof in);
+    a->len = sizeof in;
+    return 0;
+}
+
+static int parse_inet6(struct addr *a, const char *host, uint16_t port)
+{
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    if (inet_pton(AF_INET6, host, &in6.sin6_addr) != 1)
+        return -1;
+    memcpy(&a->ss, &in6, sizeof in6);
+    a->len = sizeof in6;
+    return 0;
+}
+
+int addr_parse(struct addr *a, const char *text, struct err *err)
+{
+    *a = (struct addr){0};
+    if (*text == '/')
+        return parse_unix(a, text, err);
+    char host[INET6_ADDRSTRLEN];
+    uint16_t port;
+    bool six = *text == '[';
+    const char *end = strrchr(text, ':');
+    size_t n = end ? (size_t)(end - text) : 0;
+    if (six && (n < 2 || text[n - 1] != ']'))
+        n = 0;
+    struct bytes part = six && n ? bytes_of(text + 1, n - 2) : bytes_of(text, n);
+    if (n && bytes_to_str(part, host, sizeof host) == 0 && parse_port(end + 1, &port) == 0 &&
+        (six ? parse_inet6(a, host, port) : parse_inet(a, host, port)) == 0)
+        return 0;
+    return err_set(err, "%s is no address: ADDRESS:PORT, [ADDRESS]:PORT, or the path of a socket",
+                   text);
+}
+
 struct addr_lookup *addr_lookup_start(struct worker *w, const char *host, uint16_t port,
                                       addr_lookup_fn fn, void *ctx)
 {
@@ -107,4 +183,42 @@ void addr_lookup_cancel(struct addr_lookup *l)
 {
     if (l)
         l->fn = NULL;
+}
+
+/* The bytes of an IP address; their number, 0 for another family. */
+static size_t ip_bytes(const struct addr *a, const uint8_t **p)
+{
+    if (a->ss.ss_family == AF_INET) {
+        *p = (const uint8_t *)&((const struct sockaddr_in *)&a->ss)->sin_addr;
+        return sizeof(struct in_addr);
+    }
+    if (a->ss.ss_family == AF_INET6) {
+        *p = (const uint8_t *)&((const struct sockaddr_in6 *)&a->ss)->sin6_addr;
+        return sizeof(struct in6_addr);
+    }
+    return 0;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, size_t bits)
+{
+    size_t whole = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, whole) != 0)
+        return false;
+    return !rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
+}
+
+bool addr_in(const struct addr *a, const char *network)
+{
+    char host[INET6_ADDRSTRLEN];
+    uint8_t wanted[sizeof(struct in6_addr)];
+    const uint8_t *have = NULL;
+    size_t n = ip_bytes(a, &have), host_n = strcspn(network, "/");
+    if (!n || host_n >= sizeof host)
+        return false;
+    memcpy(host, network, host_n);
+    host[host_n] = 0;
+    if (inet_pton(a->ss.ss_family, host, wanted) != 1)
+        return false;
+    unsigned long bits = network[host_n] ? strtoul(network + host_n + 1, NULL, 10) : 8 * n;
+    return bits <= 8 * n && same_bits(have, wanted, bits);
 }

@@ -1,9 +1,10 @@
-/* Connections on the loop: connect, read, write, TLS, close. */
+/* Connections on the loop: connect or accept, read, write, TLS, close. */
 #include "net/conn.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -14,7 +15,11 @@
 #define KEEPALIVE_IDLE_S     10
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_COUNT      3
-#define USER_TIMEOUT_MS      20000 /* unacknowledged output for so long: the peer is gone */
+
+/* Unacknowledged output for so long: the peer is gone. A client may also have stopped to read for a
+ * while, and counts as gone then too; servers give it this time. */
+#define SERVER_TIMEOUT_MS 20000u
+#define CLIENT_TIMEOUT_MS 60000u
 
 enum conn_state {
     CONN_CONNECTING, /* awaits that the socket becomes writable */
@@ -30,27 +35,41 @@ struct conn {
     int fd;
     enum conn_state state;
     unsigned depth; /* of callbacks that are running */
+    bool accepted;  /* one of many, and passwords come: the input buffer is wiped and freed when
+                       empty */
     bool paused;
+    bool drained;          /* the callback of that name is due */
     bool read_wants_write; /* TLS only */
     bool write_wants_read;
+    bool tls_early; /* the handshake is still fed with what came before conn_start_tls */
     SSL *ssl;
     struct ev_io reader;
     struct ev_io writer;
-    uint8_t *in; /* in_size bytes, of which in[in_off .. in_end) await their use */
+    struct addr peer;
+    uint8_t *in; /* in_size bytes or NULL; in[in_off .. in_end) await their use */
     size_t in_size;
     size_t in_off;
     size_t in_end;
     uint64_t received;
     bool ended;       /* nothing more can be read; closes when the input was offered */
     char reason[400]; /* why a read or write gave IO_CLOSED */
+    size_t low_water;
     struct buf out;
 };
+
+static void free_input(struct conn *c)
+{
+    if (c->accepted && c->in)
+        mem_wipe(c->in, c->in_size);
+    free(c->in);
+    c->in = NULL;
+}
 
 static void conn_free(struct conn *c)
 {
     SSL_free(c->ssl);
     buf_fini_secret(&c->out);
-    free(c->in);
+    free_input(c);
     free(c);
 }
 
@@ -89,8 +108,8 @@ static void update_watchers(struct conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
-    bool want_write =
-        c->state == CONN_CONNECTING || c->read_wants_write || (c->out.len && !c->write_wants_read);
+    bool want_write = c->state == CONN_CONNECTING || c->read_wants_write || c->drained ||
+                      (c->out.len && !c->write_wants_read);
     bool want_read = c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
     if (want_write)
         ev_io_start(c->loop, &c->writer);
@@ -102,10 +121,9 @@ static void update_watchers(struct conn *c)
         ev_io_stop(c->loop, &c->reader);
 }
 
-static void set_socket_options(int fd)
+static void set_socket_options(int fd, unsigned timeout_ms)
 {
     int one = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
-    unsigned timeout_ms = USER_TIMEOUT_MS;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
@@ -191,6 +209,8 @@ static enum io_result read_plain(struct conn *c, uint8_t *dst, size_t n, size_t 
  * came before the end is still to be offered: it can be the peer's reason for closing. */
 static void fill_input(struct conn *c)
 {
+    if (!c->in)
+        c->in = mem_alloc(c->in_size);
     if (c->in_off) {
         memmove(c->in, c->in + c->in_off, c->in_end - c->in_off);
         c->in_end -= c->in_off;
@@ -209,12 +229,38 @@ static void fill_input(struct conn *c)
     c->ended = result == IO_CLOSED;
 }
 
-static void step_handshake(struct conn *c)
+/* The client's first message can have come together with its request for TLS. It is TLS all the
+ * same: OpenSSL gets it from memory, and what follows from the socket. */
+static void feed_early(struct conn *c)
+{
+    BIO *early = BIO_new(BIO_s_mem());
+    int n = (int)(c->in_end - c->in_off);
+    BUG_ON(!early || BIO_write(early, c->in + c->in_off, n) != n);
+    SSL_set0_rbio(c->ssl, early);
+    c->tls_early = true;
+    c->in_off = c->in_end = 0;
+}
+
+static int do_handshake(struct conn *c)
 {
     ERR_clear_error();
     errno = 0;
     int rc = SSL_do_handshake(c->ssl);
-    if (rc == 1) {
+    if (rc == 1 || !c->tls_early || SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ)
+        return rc;
+    c->tls_early = false;
+    BIO *socket = SSL_get_wbio(c->ssl);
+    BUG_ON(!BIO_up_ref(socket));
+    SSL_set0_rbio(c->ssl, socket);
+    return do_handshake(c);
+}
+
+static void step_handshake(struct conn *c)
+{
+    int rc = do_handshake(c);
+    if (rc == 1 && c->tls_early) {
+        conn_close(c, "bytes in clear came where TLS begins");
+    } else if (rc == 1) {
         c->state = CONN_OPEN;
         c->read_wants_write = false;
         c->ops->secured(c->ctx);
@@ -236,10 +282,13 @@ static void offer_input(struct conn *c)
         c->in_off = c->in_end = 0;
     if (c->state != CONN_HANDSHAKE)
         return;
-    if (c->in_end)
+    if (c->in_end && !SSL_is_server(c->ssl)) {
         conn_close(c, "bytes in clear came where TLS begins");
-    else
-        step_handshake(c);
+        return;
+    }
+    if (c->in_end)
+        feed_early(c);
+    step_handshake(c);
 }
 
 static void step_read(struct conn *c)
@@ -259,6 +308,8 @@ static void step_read(struct conn *c)
     bool filled = c->in_end == c->in_size;
     if (c->in_off < c->in_end)
         offer_input(c);
+    if (c->accepted && !c->in_end)
+        free_input(c);
     if (c->ended && !c->paused)
         conn_close(c, "%s", c->reason);
     /* What OpenSSL holds already gives no event on the socket. Where the buffer was not filled, it
@@ -280,6 +331,14 @@ static void step_connect(struct conn *c)
     c->ops->opened(c->ctx);
 }
 
+static void step_drained(struct conn *c)
+{
+    conn_flush(c);
+    c->drained = false;
+    if (c->state != CONN_CLOSED && c->ops->drained)
+        c->ops->drained(c->ctx);
+}
+
 static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
     (void)loop;
@@ -299,6 +358,8 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
     enter(c);
     if (c->state == CONN_CONNECTING)
         step_connect(c);
+    else if (c->drained && c->out.len <= c->low_water)
+        step_drained(c);
     else if (c->state == CONN_HANDSHAKE || c->read_wants_write)
         step_read(c);
     else
@@ -332,16 +393,37 @@ void conn_flush(struct conn *c)
         return;
     enter(c);
     enum io_result result = IO_SOME;
+    bool some = c->out.len > 0;
     while (c->out.len && result == IO_SOME) {
         size_t sent = 0;
         result = write_some(c, &sent);
         if (result == IO_SOME)
             buf_consume(&c->out, sent);
     }
+    c->drained = c->ops->drained && (c->drained || some) && c->out.len <= c->low_water;
     if (result == IO_CLOSED)
         conn_close(c, "%s", c->reason);
     update_watchers(c);
     leave(c);
+}
+
+static struct conn *conn_new(const struct conn_opts *opts, int fd, enum conn_state state)
+{
+    struct conn *c = mem_alloc(sizeof *c);
+    c->loop = opts->loop;
+    c->ops = opts->ops;
+    c->ctx = opts->ctx;
+    c->fd = fd;
+    c->state = state;
+    c->in_size = opts->read_size;
+    c->low_water = opts->low_water;
+    ev_io_init(&c->reader, on_readable, fd, EV_READ);
+    ev_io_init(&c->writer, on_writable, fd, EV_WRITE);
+    ev_set_priority(&c->reader, opts->priority);
+    ev_set_priority(&c->writer, opts->priority);
+    c->reader.data = c->writer.data = c;
+    update_watchers(c);
+    return c;
 }
 
 struct conn *conn_dial(const struct conn_opts *opts, const struct addr *to, struct err *err)
@@ -352,25 +434,33 @@ struct conn *conn_dial(const struct conn_opts *opts, const struct addr *to, stru
         return NULL;
     }
     if (to->ss.ss_family != AF_UNIX)
-        set_socket_options(fd);
+        set_socket_options(fd, SERVER_TIMEOUT_MS);
     if (connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS) {
         err_set(err, "cannot connect: %s", strerrordesc_np(errno));
         close(fd);
         return NULL;
     }
-    struct conn *c = mem_alloc(sizeof *c);
-    c->loop = opts->loop;
-    c->ops = opts->ops;
-    c->ctx = opts->ctx;
-    c->fd = fd;
-    c->in_size = opts->read_size;
-    c->in = mem_alloc(c->in_size);
-    ev_io_init(&c->reader, on_readable, fd, EV_READ);
-    ev_io_init(&c->writer, on_writable, fd, EV_WRITE);
-    ev_set_priority(&c->reader, opts->priority);
-    ev_set_priority(&c->writer, opts->priority);
-    c->reader.data = c->writer.data = c;
-    update_watchers(c);
+    struct conn *c = conn_new(opts, fd, CONN_CONNECTING);
+    c->peer = *to;
+    return c;
+}
+
+struct conn *conn_accept(const struct conn_opts *opts, int fd, struct err *err)
+{
+    struct addr peer = {.len = sizeof peer.ss};
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        getpeername(fd, (struct sockaddr *)&peer.ss, &peer.len) < 0) {
+        err_set(err, "cannot take the connection: %s", strerrordesc_np(errno));
+        close(fd);
+        return NULL;
+    }
+    addr_unmap(&peer);
+    if (peer.ss.ss_family != AF_UNIX)
+        set_socket_options(fd, CLIENT_TIMEOUT_MS);
+    struct conn *c = conn_new(opts, fd, CONN_OPEN);
+    c->accepted = true;
+    c->peer = peer;
     return c;
 }
 
@@ -383,7 +473,7 @@ void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
 void conn_start_tls(struct conn *c, struct tls *tls, const char *host)
 {
     struct err err;
-    c->ssl = tls_client_session(tls, host, &err);
+    c->ssl = tls_session(tls, host, &err);
     if (!c->ssl) {
         conn_close(c, "%s", err.text);
     } else if (c->out.len) {
@@ -412,6 +502,19 @@ void conn_resume(struct conn *c)
     bool pending = c->in_end > c->in_off || c->ended || (c->ssl && SSL_has_pending(c->ssl));
     if (c->state == CONN_OPEN && pending)
         ev_feed_event(c->loop, &c->reader, EV_READ);
+}
+
+void conn_peer(const struct conn *c, struct addr *peer)
+{
+    *peer = c->peer;
+}
+
+void conn_trim(struct conn *c)
+{
+    if (c->in_off == c->in_end)
+        free_input(c);
+    if (!c->out.len)
+        buf_fini_secret(&c->out);
 }
 
 const char *conn_tls_version(const struct conn *c)

@@ -20,6 +20,8 @@
 
 #define FOLDER_MAX    (STORE_UUID_MAX + 16)
 #define INDEX_MAX     (64u << 20)
+#define HEAD_BYTES    1024u
+#define PREVIOUS_MAX  (64u << 20)
 #define COPY_PIECE    (1u << 20)
 #define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
 #define TORN_TRIES    1000
@@ -36,8 +38,71 @@ void epoch_fini(struct epoch *e)
     if (e->dirfd >= 0)
         close(e->dirfd);
     binfile_list_fini(&e->files);
+    for (size_t i = 0; i < e->facts_n; i++)
+        free((void *)(uintptr_t)e->facts[i].previous.p);
+    free(e->facts);
     gtid_set_fini(&e->gtids);
     epoch_init(e);
+}
+
+struct epoch_file *epoch_file(struct epoch *e, size_t file)
+{
+    if (file >= e->facts_n) {
+        size_t n = file + 1 + file / 2;
+        e->facts = mem_realloc(e->facts, n * sizeof *e->facts);
+        memset(e->facts + e->facts_n, 0, (n - e->facts_n) * sizeof *e->facts);
+        e->facts_n = n;
+    }
+    return &e->facts[file];
+}
+
+void epoch_set_previous(struct epoch *e, size_t file, struct bytes set)
+{
+    struct bytes *previous = &epoch_file(e, file)->previous;
+    uint8_t *copy = mem_alloc(set.n);
+    memcpy(copy, set.p, set.n);
+    free((void *)(uintptr_t)previous->p);
+    *previous = bytes_of(copy, set.n);
+}
+
+struct bytes epoch_previous(const struct epoch *e, size_t file)
+{
+    static const uint8_t empty_set[8];
+    if (file >= e->facts_n || !e->facts[file].previous.p)
+        return bytes_of(empty_set, sizeof empty_set);
+    return e->facts[file].previous;
+}
+
+/* Reads the event after the format description, if it is Previous_gtids. */
+static int read_previous(struct epoch *e, const struct fs *fs, size_t file, int fd, struct err *err)
+{
+    uint8_t head[HEAD_BYTES];
+    size_t got;
+    struct event_header h;
+    struct fde format;
+    if (fs_pread_full(fs, fd, head, sizeof head, EVENT_MAGIC_LEN, &got, err) < 0)
+        return -1;
+    if (got < EVENT_HEADER)
+        return 0;
+    event_header_decode(&h, head);
+    uint64_t at = EVENT_MAGIC_LEN + (uint64_t)h.length;
+    struct err ignored; /* a bad beginning shows when the file is served or verified */
+    if (h.length > got || fde_decode(&format, bytes_of(head, h.length), &ignored) < 0)
+        return 0;
+    e->format = format;
+    if (fs_pread_full(fs, fd, head, EVENT_HEADER, (off_t)at, &got, err) < 0)
+        return -1;
+    event_header_decode(&h, head);
+    if (got < EVENT_HEADER || h.type != EVENT_PREVIOUS_GTIDS ||
+        h.length < EVENT_HEADER + (uint32_t)format.crc_len || h.length > PREVIOUS_MAX)
+        return 0;
+    size_t n = h.length - EVENT_HEADER - format.crc_len;
+    uint8_t *set = mem_alloc(n);
+    int rc = fs_pread_full(fs, fd, set, n, (off_t)(at + EVENT_HEADER), &got, err);
+    if (rc == 0 && got == n)
+        epoch_set_previous(e, file, bytes_of(set, n));
+    free(set);
+    return rc;
 }
 
 /* "0001-SOURCE"; false for any other name. */
@@ -269,8 +334,9 @@ static int repair_index(const struct epoch *e, const struct fs *fs, struct err *
     return rc;
 }
 
-static int sync_closed_file(struct epoch *e, const struct fs *fs, const char *name, struct err *err)
+static int sync_file(struct epoch *e, const struct fs *fs, size_t file, struct err *err)
 {
+    const char *name = e->files.at[file].text;
     struct stat st;
     int fd = fs->openat(e->dirfd, name, O_RDONLY, 0);
     if (fd < 0)
@@ -279,7 +345,9 @@ static int sync_closed_file(struct epoch *e, const struct fs *fs, const char *na
     if (fs->fstat(fd, &st) < 0 || fs->fdatasync(fd) < 0)
         rc = err_io(err, errno, "cannot fdatasync %s", name);
     else
-        e->closed_bytes += (uint64_t)st.st_size;
+        rc = read_previous(e, fs, file, fd, err);
+    if (rc == 0 && file + 1 < e->files.n)
+        e->closed_bytes += epoch_file(e, file)->size = (uint64_t)st.st_size;
     fs->close(fd);
     return rc;
 }
@@ -288,8 +356,8 @@ static int sync_closed_file(struct epoch *e, const struct fs *fs, const char *na
  * and directories are synced again, which costs next to nothing where nothing is dirty. */
 static int sync_all(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
-    for (size_t i = 0; i + 1 < e->files.n; i++)
-        if (sync_closed_file(e, fs, e->files.at[i].text, err) < 0)
+    for (size_t i = 0; i < e->files.n; i++)
+        if (sync_file(e, fs, i, err) < 0)
             return -1;
     e->end.before = e->closed_bytes;
     if (fs->fsync(e->dirfd) < 0 || fs->fsync(rootfd) < 0)

@@ -36,6 +36,8 @@ struct store {
     struct store_opts opts;
     const struct store_events *events;
     void *events_ctx;
+    void (*moved)(void *ctx); /* may be NULL */
+    void *moved_ctx;
     int rootfd;
     int lockfd;
     char uuid[RAND_UUID_CHARS + 1];
@@ -238,6 +240,34 @@ const struct binfile_list *store_files(const struct store *s)
     return &s->epoch.files;
 }
 
+size_t store_serving(const struct store *s)
+{
+    return s->epoch.end.pos ? s->epoch.end.file + 1 : 0;
+}
+
+bool store_serves(const struct store *s, const struct binfile_name *file)
+{
+    ssize_t at = binfile_list_find(&s->epoch.files, file);
+    return at >= 0 && (size_t)at < store_serving(s);
+}
+
+int store_open_file(const struct store *s, const struct binfile_name *file, struct err *err)
+{
+    int fd = s->opts.fs->openat(s->epoch.dirfd, file->text, O_RDONLY, 0);
+    return fd < 0 ? err_io(err, errno, "cannot open %s", file->text) : fd;
+}
+
+const struct fs *store_fs(const struct store *s)
+{
+    return s->opts.fs;
+}
+
+void store_set_reader(struct store *s, void (*moved)(void *ctx), void *ctx)
+{
+    s->moved = moved;
+    s->moved_ctx = ctx;
+}
+
 uint64_t store_bytes(const struct store *s)
 {
     return s->epoch.closed_bytes + (store_empty(s) ? 0 : s->received_pos);
@@ -313,9 +343,38 @@ uint64_t store_free_space(const struct store *s)
     return fstatvfs(s->rootfd, &st) < 0 ? 0 : (uint64_t)st.f_bavail * st.f_frsize;
 }
 
-void store_add_previous_gtids(struct store *s, const struct gtid_set *set)
+int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *err)
 {
-    gtid_set_union(&s->epoch.gtids, set);
+    struct gtid_set set;
+    gtid_set_init(&set);
+    int rc = gtid_set_decode(encoded, &set, err);
+    if (rc == 0) {
+        epoch_set_previous(&s->epoch, s->file, encoded);
+        if (s->file == 0)
+            gtid_set_union(&s->epoch.gtids, &set);
+    }
+    gtid_set_fini(&set);
+    return rc;
+}
+
+void store_set_format(struct store *s, const struct fde *format)
+{
+    s->epoch.format = *format;
+}
+
+const struct fde *store_format(const struct store *s)
+{
+    return &s->epoch.format;
+}
+
+uint64_t store_file_size(const struct store *s, size_t i)
+{
+    return i == s->epoch.end.file ? s->epoch.end.pos : s->epoch.facts[i].size;
+}
+
+struct bytes store_previous_gtids(const struct store *s, size_t i)
+{
+    return epoch_previous(&s->epoch, i);
 }
 
 static bool drained(const struct store *s, uint64_t synced)
@@ -439,7 +498,7 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     if (check_successor(s, name, err) < 0)
         return -1;
     if (!store_empty(s)) {
-        s->epoch.closed_bytes += s->received_pos;
+        s->epoch.closed_bytes += epoch_file(&s->epoch, s->file)->size = s->received_pos;
         s->received_pos = 0;
     }
     store_publish(s);
@@ -532,7 +591,8 @@ static bool apply_mark(struct store *s, const struct mark *m)
     return true;
 }
 
-static void apply_marks(struct store *s, uint64_t synced)
+/* True when T moved. */
+static bool apply_marks(struct store *s, uint64_t synced)
 {
     bool moved = false;
     while (s->marks_tail != s->marks_head) {
@@ -544,13 +604,14 @@ static void apply_marks(struct store *s, uint64_t synced)
     }
     if (moved)
         journal_bound(s->journal, &s->epoch.files.at[s->epoch.end.file], s->epoch.end.pos);
+    return moved;
 }
 
 void store_work(struct store *s)
 {
     struct err err;
     uint64_t synced = journal_synced(s->journal);
-    apply_marks(s, synced);
+    bool moved = apply_marks(s, synced);
     advance_resume(s, synced);
     if (!s->failed && journal_failed(s->journal, &err)) {
         s->failed = true;
@@ -563,4 +624,6 @@ void store_work(struct store *s)
         s->room_wanted = false;
         s->events->room(s->events_ctx);
     }
+    if (moved && s->moved) /* last: the ACK comes first */
+        s->moved(s->moved_ctx);
 }

@@ -16,11 +16,19 @@ struct place {
     uint64_t before;     /* size of all files before that one */
 };
 
+struct epoch_file {
+    struct bytes previous; /* malloc'ed: the encoded set of its Previous_gtids event */
+    uint64_t size;         /* of a complete file, bytes */
+};
+
 struct epoch {
     int dirfd; /* -1: there is none */
     unsigned number;
     char source[STORE_UUID_MAX];
     struct binfile_list files;
+    struct epoch_file *facts; /* by file, as far as they are known */
+    size_t facts_n;
+    struct fde format;     /* of the newest file */
     uint64_t closed_bytes; /* size of all files but the last */
     struct place end;      /* T: end of the last complete transaction that is durable */
     struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
@@ -33,5 +41,12 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
 /* Makes the folder behind e's and turns e into it. */
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
                  struct err *err);
+
+/* What is known of a file, with room for it if it is new. */
+struct epoch_file *epoch_file(struct epoch *e, size_t file);
+/* Copies the set. */
+void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
+/* The empty set where there is none. */
+struct bytes epoch_previous(const struct epoch *e, size_t file);
 
 #endif

@@ -178,13 +178,8 @@ static void note_gtids(struct feed *f, const struct event_header *h, struct byte
     struct bytes body = bytes_of(event.p, event.n - f->fde.crc_len);
     if (h->type == EVENT_GTID)
         BUG_ON(event_gtid_decode(&f->gtid, h, body, &f->err) < 0);
-    if (h->type == EVENT_PREVIOUS_GTIDS && store_files(f->store)->n == 1) {
-        struct gtid_set set;
-        gtid_set_init(&set);
-        BUG_ON(gtid_set_decode(event_previous_gtids_set(body), &set, &f->err) < 0);
-        store_add_previous_gtids(f->store, &set);
-        gtid_set_fini(&set);
-    }
+    if (h->type == EVENT_PREVIOUS_GTIDS)
+        BUG_ON(store_set_previous_gtids(f->store, event_previous_gtids_set(body), &f->err) < 0);
 }
 
 int feed_event(struct feed *f)

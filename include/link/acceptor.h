@@ -1,0 +1,37 @@
+/*
+ * Logs the client of a freshly adopted channel in: drives the login machine of the server over it,
+ * TLS included, with messages of at most ACCEPTOR_MESSAGE_MAX bytes.
+ *
+ * While it runs it has the channel's callbacks; when done it has given them back to the owner. The
+ * deadline is the owner's: channel_close when it is over.
+ */
+#ifndef BINLOGD_LINK_ACCEPTOR_H
+#define BINLOGD_LINK_ACCEPTOR_H
+
+#include "link/channel.h"
+#include "mysql/login_server.h"
+
+#define ACCEPTOR_MESSAGE_MAX (64u << 10)
+
+struct acceptor {
+    struct channel *channel;
+    const struct channel_ops *owner_ops;
+    void *owner_ctx;
+    struct tls *tls;
+    struct login_server *machine; /* who logged in: until fini */
+    void (*done)(void *ctx);
+    struct err err; /* why it failed, when the channel closes before done */
+    bool failed;
+    bool denied; /* by user name or password */
+};
+
+/* Takes over the channel's callbacks and sends the greeting; done is called after them having been
+ * given back, with the next message due being a command of sequence number 0. A failure is told to
+ * the client and closes the channel with the reason; that can happen inside acceptor_start, if the
+ * client is gone already. opts and tls must live until done or closed; tls may be NULL when opts
+ * offer none. */
+void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
+                    struct tls *tls, void (*done)(void *ctx));
+void acceptor_fini(struct acceptor *a);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * One dump: from stored files to the packets that a replica gets.
+ *
+ * The owner calls dump_fill whenever its output has room; the dump appends packets and says why it
+ * stopped. It knows neither sockets nor timers. Only what is durable and complete is sent (up to
+ * T), a GTID dump leaves out the transactions that the replica has.
+ */
+#ifndef BINLOGD_REPLICA_DUMP_H
+#define BINLOGD_REPLICA_DUMP_H
+
+#include "binlog/fde.h"
+#include "binlog/gtid_set.h"
+#include "store/cursor.h"
+
+#define DUMP_SCRATCH (256u << 10)
+/* Bytes appended by one dump_fill at the most, roughly; also the bound of a session's output. */
+#define DUMP_QUANTUM (512u << 10)
+
+enum dump_checksum {
+    DUMP_CHECKSUM_UNDECLARED, /* the replica knows no checksums */
+    DUMP_CHECKSUM_NONE,       /* knows them; what is stored keeps its own */
+    DUMP_CHECKSUM_CRC32
+};
+
+struct dump_opts {
+    struct store *store;
+    struct worker *worker;
+    uint8_t *scratch;   /* DUMP_SCRATCH bytes that all dumps of the loop share */
+    uint32_t server_id; /* in made-up events */
+    bool old_words;     /* error texts say master and slave, as before 8.0.26 */
+    bool semi_sync;     /* events have the semi-sync header */
+    bool nonblock;      /* EOF at the end instead of waiting */
+    bool heartbeat_v2;
+    enum dump_checksum checksum;
+    void (*fetched)(void *ctx); /* after DUMP_COLD: call dump_fill again */
+    void *ctx;
+};
+
+struct dump;
+
+/* By position: name may be empty, for the first file. By GTID: set is what the replica has (taken
+ * over, left empty), name as before or empty to let the set decide. NULL and an ERR packet's text
+ * in err, code 1236, when what is asked for cannot be given. */
+struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t pos,
+                      struct err *err);
+struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint64_t pos,
+                           struct gtid_set *set, struct err *err);
+void dump_free(struct dump *d);
+
+enum dump_result {
+    DUMP_MORE,  /* the quantum is used up: call again when the output has drained */
+    DUMP_IDLE,  /* at T: call again when it moves */
+    DUMP_COLD,  /* awaits the disk: fetched will be called */
+    DUMP_EOF,   /* non-blocking and at the end: the EOF packet was appended */
+    DUMP_FAILED /* err has the text for error 1236 */
+};
+
+enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err);
+/* Appends a heartbeat for the place last sent; nothing before the first event went out. */
+void dump_heartbeat(struct dump *d, struct buf *out);
+/* Where the dump is, for lists. */
+struct store_pos dump_pos(const struct dump *d);
+uint64_t dump_sent(const struct dump *d); /* bytes of events */
+
+#endif

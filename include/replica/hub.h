@@ -1,0 +1,90 @@
+/*
+ * The hub: all sessions of clients, from their sockets to their dumps.
+ *
+ * It owns what sessions share (limits, the scratch of dumps, the list for SHOW REPLICAS and
+ * SHOW PROCESSLIST) and wakes those that wait when T moves. What a statement means is somebody
+ * else's: the owner gives a table of functions.
+ */
+#ifndef BINLOGD_REPLICA_HUB_H
+#define BINLOGD_REPLICA_HUB_H
+
+#include "link/acceptor.h"
+#include "store/store.h"
+
+#define HUB_RIGHT_REPLICATE 1u /* bit of account.rights */
+
+/* SQL of one session; state is what open returned. */
+struct hub_sql {
+    void *(*open)(void *ctx, uint32_t id, const char *user, const char *host, const char *database,
+                  unsigned rights);
+    void (*close)(void *ctx, void *state);
+    void (*reset)(void *ctx, void *state);
+    /* Each appends the packets of the answer, the first with sequence number 1. */
+    void (*query)(void *ctx, void *state, struct bytes sql, struct buf *out);
+    void (*init_db)(void *ctx, void *state, struct bytes name, struct buf *out);
+    void (*statistics)(void *ctx, struct buf *text);
+    /* The text of a user variable; false when it is not set. */
+    bool (*variable)(void *ctx, void *state, const char *name, struct bytes *value);
+};
+
+struct hub_opts {
+    struct ev_loop *loop;
+    struct worker *worker;
+    struct store *store;
+    uint32_t server_id;  /* in made-up events */
+    const char *version; /* of the greeting */
+    bool old_words;      /* the source is older than 8.0.26 */
+    struct account_list *accounts;
+    struct auth_rsa_key *rsa;
+    struct tls *tls; /* NULL: TLS is not offered */
+    bool require_tls;
+    uint32_t max_connections;
+    /* Whether the user may come from there. */
+    bool (*may_come)(void *ctx, const char *user, const struct addr *peer);
+    const struct hub_sql *sql;
+    void *ctx; /* of sql and may_come */
+};
+
+struct hub;
+
+/* opts are copied; what they point to must outlive the hub or be replaced by hub_reconfigure. */
+struct hub *hub_new(const struct hub_opts *opts);
+/* For sessions that log in from now on. */
+void hub_reconfigure(struct hub *h, const struct hub_opts *opts);
+void hub_free(struct hub *h);
+/* Takes an accepted socket. */
+void hub_accept(struct hub *h, int fd, const struct addr *peer);
+/* T moved. */
+void hub_moved(struct hub *h);
+
+struct hub_session_info {
+    uint32_t id;
+    const char *user;
+    char host[ADDR_TEXT_MAX];
+    bool dumping;
+    bool by_gtid;
+    bool registered; /* or dumping with a server_id */
+    uint32_t server_id;
+    const char *report_host;
+    uint16_t report_port;
+    const char *uuid;
+    uint64_t since_s; /* seconds in the present command or idle */
+    struct store_pos pos;
+};
+
+void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info *info), void *arg);
+/* Ends a session in a later turn of the loop. */
+bool hub_kill(struct hub *h, uint32_t id);
+
+struct hub_stats {
+    uint32_t connected;
+    uint32_t dumping;
+    uint32_t max_used;
+    uint64_t connections;
+    uint64_t refused; /* logins that failed */
+    uint64_t questions;
+};
+
+void hub_stats(const struct hub *h, struct hub_stats *stats);
+
+#endif

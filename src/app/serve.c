@@ -1,0 +1,442 @@
+/* Listeners, accounts, sessions, and answers to statements. */
+#include "serve.h"
+
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/listener.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define LISTENERS_MAX     32u
+#define LISTENER_PRIORITY (-2) /* new clients after those that are there */
+#define VERSION_UNKNOWN   "8.4.0"
+
+struct serve {
+    struct serve_opts opts;
+    struct account_list *accounts;
+    struct auth_rsa_key *rsa;
+    struct tls *tls;
+    struct hub *hub;
+    struct listener *listeners[LISTENERS_MAX];
+    size_t listener_n;
+    char version[HANDSHAKE_VERSION_MAX];
+    uint64_t started_us;
+    char hostname[256];
+    struct buf executed; /* texts that facts point to, until the next query */
+    struct buf purged;
+};
+
+/* ---- facts ---- */
+
+static uint32_t own_server_id(const struct serve *s)
+{
+    const struct config_dumper *c = &s->opts.config->dumper;
+    if (c->present)
+        return c->server_id;
+    return (uint32_t)strtoul(store_server_uuid(s->opts.store), NULL, 16) |
+           1u; /* its first digits */
+}
+
+static void update_version(struct serve *s)
+{
+    const char *stored = store_format(s->opts.store)->server_version;
+    snprintf(s->version, sizeof s->version, "%s-binlogd", *stored ? stored : VERSION_UNKNOWN);
+}
+
+/* Texts of errors and names of columns changed with 8.0.26. */
+static bool old_words(const char *version)
+{
+    unsigned major = 0, minor = 0, patch = 0;
+    sscanf(version, "%u.%u.%u", &major, &minor, &patch);
+    return strstr(version, "MariaDB") || major < 8 || (major == 8 && minor == 0 && patch < 26);
+}
+
+static const char *text_of(struct buf *b, const struct gtid_set *set)
+{
+    buf_clear(b);
+    gtid_set_format(set, b);
+    wr_u8(b, 0);
+    return (const char *)buf_bytes(b).p;
+}
+
+static const char *purged_text(struct serve *s)
+{
+    struct gtid_set set;
+    struct err ignored;
+    gtid_set_init(&set);
+    if (store_serving(s->opts.store))
+        (void)gtid_set_decode(store_previous_gtids(s->opts.store, 0), &set, &ignored);
+    const char *text = text_of(&s->purged, &set);
+    gtid_set_fini(&set);
+    return text;
+}
+
+static bool gtid_mode(const struct serve *s)
+{
+    return !gtid_set_empty(store_gtids(s->opts.store)) ||
+           (s->opts.dumper && dumper_gtid_mode(s->opts.dumper));
+}
+
+static void fill_facts(void *ctx, struct admin_facts *f)
+{
+    struct serve *s = ctx;
+    const struct config *c = s->opts.config;
+    struct store_pos end = store_end(s->opts.store);
+    struct hub_stats hub;
+    hub_stats(s->hub, &hub);
+    f->version = s->version;
+    f->mariadb = strstr(s->version, "MariaDB") != NULL;
+    f->server_id = own_server_id(s);
+    f->server_uuid = store_server_uuid(s->opts.store);
+    f->hostname = s->hostname;
+    f->report_host = c->dumper.present ? c->dumper.report_host : "";
+    f->port = s->listener_n ? listener_port(s->listeners[0]) : 0;
+    f->socket = c->server.socket;
+    f->datadir = c->storage.directory;
+    f->ssl = s->tls != NULL;
+    f->max_connections = c->server.max_connections;
+    f->gtid_mode = gtid_mode(s);
+    f->gtid_executed = text_of(&s->executed, store_gtids(s->opts.store));
+    f->gtid_purged = purged_text(s);
+    f->checksum = store_format(s->opts.store)->crc_len > 0;
+    f->file = end.file;
+    f->position = end.pos;
+    f->semi_sync = ADMIN_SEMI_SYNC_OFF;
+    f->now_us = clock_wall_us();
+    f->uptime_s = (clock_now_us() - s->started_us) / 1000000u;
+    f->threads_connected = hub.connected;
+    f->threads_running = hub.dumping + 1;
+    f->max_used_connections = hub.max_used;
+    f->connections = hub.connections;
+    f->aborted_connects = hub.refused;
+    f->questions = hub.questions;
+}
+
+static void each_log(void *ctx, admin_log_fn fn, void *arg)
+{
+    struct serve *s = ctx;
+    for (size_t i = 0; i < store_serving(s->opts.store); i++) {
+        struct admin_log log = {store_files(s->opts.store)->at[i].text,
+                                store_file_size(s->opts.store, i)};
+        fn(arg, &log);
+    }
+}
+
+struct each {
+    admin_replica_fn replica;
+    admin_thread_fn thread;
+    void *arg;
+};
+
+static void tell_replica(void *arg, const struct hub_session_info *info)
+{
+    struct each *e = arg;
+    if (!info->registered)
+        return;
+    struct admin_replica r = {info->server_id, info->report_host, info->report_port, info->uuid};
+    e->replica(e->arg, &r);
+}
+
+static void each_replica(void *ctx, admin_replica_fn fn, void *arg)
+{
+    struct serve *s = ctx;
+    struct each e = {.replica = fn, .arg = arg};
+    hub_each(s->hub, tell_replica, &e);
+}
+
+static void tell_thread(void *arg, const struct hub_session_info *info)
+{
+    struct each *e = arg;
+    struct admin_thread t = {
+        .id = info->id,
+        .user = info->user,
+        .host = info->host,
+        .command = !info->dumping  ? "Sleep"
+                   : info->by_gtid ? "Binlog Dump GTID"
+                                   : "Binlog Dump",
+        .time_s = info->since_s,
+        .state =
+            info->dumping ? "Source has sent all binlog to replica; waiting for more updates" : "",
+    };
+    e->thread(e->arg, &t);
+}
+
+static void each_thread(void *ctx, admin_thread_fn fn, void *arg)
+{
+    struct serve *s = ctx;
+    struct each e = {.thread = fn, .arg = arg};
+    hub_each(s->hub, tell_thread, &e);
+}
+
+static bool kill_session(void *ctx, uint32_t id, enum admin_kill what)
+{
+    (void)what; /* what a session does ends with it */
+    struct serve *s = ctx;
+    return hub_kill(s->hub, id);
+}
+
+/* ---- SQL of a session ---- */
+
+static struct admin_env env_of(struct serve *s)
+{
+    return (struct admin_env){
+        .ctx = s,
+        .facts = fill_facts,
+        .each_log = each_log,
+        .each_replica = each_replica,
+        .each_thread = each_thread,
+        .kill = kill_session,
+    };
+}
+
+static void *sql_open(void *ctx, uint32_t id, const char *user, const char *host,
+                      const char *database, unsigned rights)
+{
+    (void)ctx;
+    struct admin_session *session = mem_alloc(sizeof *session);
+    struct admin_login login = {id, user, host, database, rights};
+    admin_session_init(session, &login);
+    return session;
+}
+
+static void sql_close(void *ctx, void *state)
+{
+    (void)ctx;
+    admin_session_fini(state);
+    free(state);
+}
+
+static void sql_reset(void *ctx, void *state)
+{
+    (void)ctx;
+    admin_session_reset(state);
+}
+
+static void sql_query(void *ctx, void *state, struct bytes sql, struct buf *out)
+{
+    struct admin_env env = env_of(ctx);
+    admin_query(state, &env, sql, out);
+}
+
+static void sql_init_db(void *ctx, void *state, struct bytes name, struct buf *out)
+{
+    struct admin_env env = env_of(ctx);
+    admin_init_db(state, &env, name, out);
+}
+
+static void sql_statistics(void *ctx, struct buf *text)
+{
+    struct admin_env env = env_of(ctx);
+    admin_statistics(&env, text);
+}
+
+static bool sql_variable(void *ctx, void *state, const char *name, struct bytes *value)
+{
+    (void)ctx;
+    return admin_session_get(state, name, value);
+}
+
+static const struct hub_sql hub_sql = {
+    .open = sql_open,
+    .close = sql_close,
+    .reset = sql_reset,
+    .query = sql_query,
+    .init_db = sql_init_db,
+    .statistics = sql_statistics,
+    .variable = sql_variable,
+};
+
+/* ---- configuration to parts ---- */
+
+static struct account_list *make_accounts(const struct config *c, struct err *err)
+{
+    struct account_list *list = account_list_new();
+    for (size_t i = 0; i < c->user_count; i++) {
+        const struct config_user *u = &c->users[i];
+        enum auth_plugin plugin = u->plugin == CONFIG_PLUGIN_MYSQL_NATIVE_PASSWORD
+                                      ? AUTH_PLUGIN_NATIVE
+                                      : AUTH_PLUGIN_CACHING_SHA2;
+        struct account a;
+        int rc = account_init(&a, u->name, u->password, plugin, err);
+        if (rc == 0) {
+            a.rights = u->rights;
+            rc = account_list_add(list, &a, err);
+        }
+        account_fini(&a);
+        if (rc < 0) {
+            account_list_free(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static int make_tls(const struct config_server *c, struct tls **tls, struct err *err)
+{
+    struct tls_opts opts = {.ca = c->ssl_ca, .cert = c->ssl_cert, .key = c->ssl_key};
+    /* A 9.x replica asks for TLS unless it is told otherwise. */
+    *tls = *c->ssl_cert ? tls_server_new(&opts, err) : tls_server_new_self_signed();
+    return *tls ? 0 : err_prefix(err, "[server]");
+}
+
+static const struct config_user *find_user(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->user_count; i++)
+        if (strcmp(c->users[i].name, name) == 0)
+            return &c->users[i];
+    return NULL;
+}
+
+/* An empty list allows everybody; a unix socket's file mode says who may use it. */
+static bool may_come(void *ctx, const char *name, const struct addr *peer)
+{
+    const struct serve *s = ctx;
+    const struct config_user *u = find_user(s->opts.config, name);
+    if (!u || !u->from.count || peer->ss.ss_family == AF_UNIX)
+        return u != NULL;
+    for (size_t i = 0; i < u->from.count; i++)
+        if (addr_in(peer, u->from.items[i]))
+            return true;
+    return false;
+}
+
+static void describe_hub(struct serve *s, struct hub_opts *o)
+{
+    update_version(s);
+    *o = (struct hub_opts){
+        .loop = s->opts.loop,
+        .worker = s->opts.worker,
+        .store = s->opts.store,
+        .server_id = own_server_id(s),
+        .version = s->version,
+        .old_words = old_words(s->version),
+        .accounts = s->accounts,
+        .rsa = s->rsa,
+        .tls = s->tls,
+        .require_tls = s->opts.config->server.require_ssl,
+        .max_connections = s->opts.config->server.max_connections,
+        .may_come = may_come,
+        .sql = &hub_sql,
+        .ctx = s,
+    };
+}
+
+/* The source's version can be known since the last client came. */
+static void on_accepted(void *ctx, int fd, const struct addr *peer)
+{
+    struct serve *s = ctx;
+    struct hub_opts o;
+    describe_hub(s, &o);
+    hub_reconfigure(s->hub, &o);
+    hub_accept(s->hub, fd, peer);
+}
+
+static int add_listener(struct serve *s, struct listener *l)
+{
+    char text[ADDR_TEXT_MAX];
+    if (!l)
+        return -1;
+    addr_format(listener_addr(l), text);
+    log_info("app", "listening on %s", text);
+    s->listeners[s->listener_n++] = l;
+    return 0;
+}
+
+static int listen_all(struct serve *s, struct err *err)
+{
+    const struct config_server *c = &s->opts.config->server;
+    struct listener_opts lo = {s->opts.loop, LISTENER_PRIORITY, on_accepted, s};
+    int inherited = sd_listen_fds(1);
+    for (int i = 0; i < inherited && s->listener_n < LISTENERS_MAX; i++)
+        if (add_listener(s, listener_adopt(&lo, SD_LISTEN_FDS_START + i, err)) < 0)
+            return -1;
+    for (size_t i = 0; i < c->listen.count && !inherited && s->listener_n < LISTENERS_MAX; i++)
+        if (add_listener(s, listener_open(&lo, c->listen.items[i], err)) < 0)
+            return -1;
+    if (*c->socket && s->listener_n < LISTENERS_MAX)
+        return add_listener(s, listener_open(&lo, c->socket, err));
+    return 0;
+}
+
+static void on_moved(void *ctx)
+{
+    struct serve *s = ctx;
+    hub_moved(s->hub);
+}
+
+static int start(struct serve *s, struct err *err)
+{
+    struct hub_opts o;
+    s->accounts = make_accounts(s->opts.config, err);
+    if (!s->accounts || make_tls(&s->opts.config->server, &s->tls, err) < 0)
+        return -1;
+    if (s->opts.config->user_count)
+        s->rsa = auth_rsa_key_new();
+    describe_hub(s, &o);
+    s->hub = hub_new(&o);
+    store_set_reader(s->opts.store, on_moved, s);
+    if (!s->opts.config->user_count) {
+        log_info("app", "no [user] section: nobody can log in, nothing listens");
+        return 0;
+    }
+    return listen_all(s, err);
+}
+
+struct serve *serve_new(const struct serve_opts *opts, struct err *err)
+{
+    struct serve *s = mem_alloc(sizeof *s);
+    s->opts = *opts;
+    s->started_us = clock_now_us();
+    if (gethostname(s->hostname, sizeof s->hostname - 1) < 0)
+        s->hostname[0] = 0;
+    if (start(s, err) == 0)
+        return s;
+    serve_free(s);
+    return NULL;
+}
+
+int serve_reconfigure(struct serve *s, const struct config *config, struct err *err)
+{
+    struct account_list *accounts = make_accounts(config, err);
+    struct tls *tls = NULL;
+    if (!accounts || make_tls(&config->server, &tls, err) < 0) {
+        account_list_free(accounts);
+        return -1;
+    }
+    account_list_free(s->accounts);
+    tls_free(s->tls); /* sessions that use it live on */
+    s->accounts = accounts;
+    s->tls = tls;
+    struct hub_opts o;
+    describe_hub(s, &o);
+    hub_reconfigure(s->hub, &o);
+    return 0;
+}
+
+void serve_free(struct serve *s)
+{
+    if (!s)
+        return;
+    store_set_reader(s->opts.store, NULL, NULL);
+    for (size_t i = 0; i < s->listener_n; i++)
+        listener_close(s->listeners[i]);
+    hub_free(s->hub);
+    account_list_free(s->accounts);
+    auth_rsa_key_free(s->rsa);
+    tls_free(s->tls);
+    buf_fini(&s->executed);
+    buf_fini(&s->purged);
+    free(s);
+}
+
+uint32_t serve_replicas(const struct serve *s)
+{
+    struct hub_stats stats;
+    hub_stats(s->hub, &stats);
+    return stats.dumping;
+}

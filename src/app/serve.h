@@ -1,0 +1,32 @@
+/*
+ * The side that clients connect to, put together: listeners, accounts, sessions, and the answers
+ * to their statements from what store and dumper know.
+ */
+#ifndef BINLOGD_APP_SERVE_H
+#define BINLOGD_APP_SERVE_H
+
+#include "app/config.h"
+#include "dumper/dumper.h"
+#include "replica/hub.h"
+
+struct serve;
+
+struct serve_opts {
+    struct ev_loop *loop;
+    struct worker *worker;
+    struct store *store;
+    const struct dumper *dumper; /* NULL without [dumper] */
+    const struct config *config;
+};
+
+/* NULL when an address cannot be had or a certificate not be read. Without an address in the
+ * configuration nothing listens, and inherited sockets do. */
+struct serve *serve_new(const struct serve_opts *opts, struct err *err);
+/* Takes accounts and certificate of another configuration, all or nothing. The limits follow when
+ * the owner has put it in the place that opts.config points to. */
+int serve_reconfigure(struct serve *s, const struct config *config, struct err *err);
+void serve_free(struct serve *s);
+/* Sessions that dump. */
+uint32_t serve_replicas(const struct serve *s);
+
+#endif

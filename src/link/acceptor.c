@@ -1,0 +1,95 @@
+/* Drives the server's login machine over a channel. */
+#include "link/acceptor.h"
+
+/* The packets of one step go out together. */
+static void send_all(struct acceptor *a)
+{
+    struct channel *ch = a->channel;
+    struct bytes payload;
+    bool some = false;
+    while (ch->conn && login_server_take(a->machine, &payload)) {
+        ch->seq = packet_encode(conn_out(ch->conn), payload, ch->seq);
+        some = true;
+    }
+    if (some)
+        conn_flush(ch->conn);
+}
+
+static void act(struct acceptor *a, enum login_step step)
+{
+    struct channel *ch = a->channel;
+    a->failed = step == LOGIN_FAILED;
+    a->denied = a->failed && login_server_denied(a->machine);
+    send_all(a);
+    if (!ch->conn)
+        return;
+    switch (step) {
+    case LOGIN_MORE:
+        break;
+    case LOGIN_WANT_TLS:
+        channel_start_tls(ch, a->tls, NULL);
+        break;
+    case LOGIN_DONE:
+        channel_expect_seq(ch, 0);
+        channel_set_ops(ch, a->owner_ops, a->owner_ctx);
+        a->done(a->owner_ctx);
+        break;
+    case LOGIN_FAILED:
+        channel_close(ch, "%s", a->err.text);
+        break;
+    }
+}
+
+static void on_secured(void *ctx)
+{
+    struct acceptor *a = ctx;
+    act(a, login_server_secured(a->machine, &a->err));
+}
+
+static bool on_part(void *ctx, struct bytes part, unsigned flags)
+{
+    (void)flags;
+    struct acceptor *a = ctx;
+    act(a, login_server_feed(a->machine, part, &a->err));
+    return true;
+}
+
+static void on_batch(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct acceptor *a = ctx;
+    channel_set_ops(a->channel, a->owner_ops, a->owner_ctx);
+    a->owner_ops->closed(a->owner_ctx, reason);
+}
+
+static const struct channel_ops acceptor_ops = {
+    .secured = on_secured,
+    .part = on_part,
+    .batch = on_batch,
+    .closed = on_closed,
+};
+
+void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
+                    struct tls *tls, void (*done)(void *ctx))
+{
+    acceptor_fini(a);
+    a->channel = ch;
+    a->owner_ops = ch->ops;
+    a->owner_ctx = ch->ctx;
+    a->tls = tls;
+    a->done = done;
+    a->machine = login_server_new(opts);
+    channel_set_ops(ch, &acceptor_ops, a);
+    channel_receive(ch, ACCEPTOR_MESSAGE_MAX);
+    act(a, LOGIN_MORE);
+}
+
+void acceptor_fini(struct acceptor *a)
+{
+    login_server_free(a->machine);
+    *a = (struct acceptor){0};
+}

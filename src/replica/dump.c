@@ -1,0 +1,548 @@
+/* From stored files to packets. */
+#include "replica/dump.h"
+
+#include "base/mem.h"
+#include "binlog/event_body.h"
+#include "binlog/event_make.h"
+#include "mysql/packet.h"
+#include "mysql/repl.h"
+#include "mysql/reply.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define SCAN_QUANTUM (4u << 20) /* bytes left out by one dump_fill at the most */
+#define FORMAT_MAX   1024u
+/* What the events in the scratch become at the most: each of at least EVENT_HEADER bytes gets up to
+ * PACKET_HEADER + PREFIX_MAX more. */
+#define FRAMED_MAX        (DUMP_SCRATCH + DUMP_SCRATCH / 2)
+#define PREFIX_MAX        3u
+#define STATUS_AUTOCOMMIT 0x0002
+
+enum dump_stage {
+    DUMP_AT_ROTATE, /* the artificial Rotate of a file is next */
+    DUMP_AT_FORMAT, /* the format description of a file is next */
+    DUMP_AT_EVENTS, /* events of the file */
+    DUMP_AT_LONG    /* inside an event that is longer than the scratch */
+};
+
+struct dump {
+    struct dump_opts opts;
+    struct cursor cursor;
+    enum dump_stage stage;
+    bool first_file;
+    uint64_t start_pos; /* in the present file */
+    bool by_gtid;
+    struct gtid_set has; /* what the replica has */
+    bool skipping;       /* the present transaction is left out */
+    bool skipped;        /* something was left out since the last event sent */
+    bool begun;          /* a format description was sent */
+    struct fde format;
+    uint8_t seq;
+    uint64_t sent;
+    uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */
+    /* A long event: what is left of the message, and of the packet. */
+    uint64_t message_left;
+    uint32_t packet_left;
+    bool packet_full;
+};
+
+/* ---- where to begin ---- */
+
+static const char *words(const struct dump_opts *o, const char *new_text, const char *old_text)
+{
+    return o->old_words ? old_text : new_text;
+}
+
+static struct dump *new_dump(const struct dump_opts *opts)
+{
+    struct dump *d = mem_alloc(sizeof *d);
+    d->opts = *opts;
+    d->cursor.fd = -1;
+    d->first_file = true;
+    d->seq = 1;
+    gtid_set_init(&d->has);
+    return d;
+}
+
+void dump_free(struct dump *d)
+{
+    if (!d)
+        return;
+    cursor_close(&d->cursor);
+    gtid_set_fini(&d->has);
+    free(d);
+}
+
+static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)
+{
+    const char *who = words(&d->opts, "source", "master");
+    if (pos < EVENT_MAGIC_LEN)
+        return err_set(err, "Client requested %s to start replication from position < 4", who);
+    if (cursor_open(&d->cursor, d->opts.store, file, 0, err) < 0)
+        return err_set(err, "Could not find first log file name in binary log index file");
+    if (pos > d->cursor.limit)
+        return err_set(err, "Client requested %s to start replication from position > file size",
+                       who);
+    d->start_pos = pos;
+    return 0;
+}
+
+static int open_by_name(struct dump *d, struct bytes name, uint64_t pos, struct err *err)
+{
+    struct binfile_name file;
+    struct err ignored;
+    while (name.n && name.p[name.n - 1] == 0) /* of COM_BINLOG_DUMP_GTID, some clients send NULs */
+        name.n--;
+    if (!name.n && store_files(d->opts.store)->n)
+        file = store_files(d->opts.store)->at[0];
+    else if (!name.n || binfile_name_parse(&file, name, &ignored) < 0)
+        return err_set(err, "Could not find first log file name in binary log index file");
+    return open_at(d, &file, pos, err);
+}
+
+struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t pos,
+                      struct err *err)
+{
+    struct dump *d = new_dump(opts);
+    if (open_by_name(d, name, pos, err) == 0)
+        return d;
+    dump_free(d);
+    return NULL;
+}
+
+/* The text of a set, cut where an error message would become too long. */
+static void set_text(const struct gtid_set *set, char *dst, size_t cap)
+{
+    struct buf b;
+    buf_init(&b);
+    gtid_set_format(set, &b);
+    size_t n = b.len < cap ? b.len : cap - 1;
+    memcpy(dst, buf_bytes(&b).p ? (const void *)buf_bytes(&b).p : "", n);
+    dst[n] = 0;
+    buf_fini(&b);
+}
+
+static int purged(const struct dump *d, const struct gtid_set *first, struct err *err)
+{
+    char has[120], lacks[120];
+    struct gtid_set missing;
+    gtid_set_init(&missing);
+    gtid_set_copy(&missing, first);
+    gtid_set_subtract(&missing, &d->has);
+    set_text(&d->has, has, sizeof has);
+    set_text(&missing, lacks, sizeof lacks);
+    gtid_set_fini(&missing);
+    if (d->opts.old_words)
+        return err_set(err, "The slave is connecting using CHANGE MASTER TO "
+                            "MASTER_AUTO_POSITION = 1, but the master has purged binary logs "
+                            "containing GTIDs that the slave requires.");
+    return err_set(err,
+                   "Cannot replicate because the source purged required binary logs. "
+                   "Replicate the missing transactions from elsewhere, or provision a new "
+                   "replica from backup. Consider increasing the source's binary log "
+                   "expiration period. The GTID set sent by the replica is '%s', and the "
+                   "missing transactions are '%s'",
+                   has, lacks);
+}
+
+/* The newest file before which there is nothing that the replica lacks. */
+static int open_by_set(struct dump *d, struct err *err)
+{
+    struct store *store = d->opts.store;
+    const struct binfile_list *files = store_files(store);
+    struct gtid_set previous;
+    gtid_set_init(&previous);
+    int rc = -1;
+    size_t i = store_serving(store);
+    if (!i)
+        err_set(err, "Could not find first log file name in binary log index file");
+    while (i-- > 0) {
+        if (gtid_set_decode(store_previous_gtids(store, i), &previous, err) < 0)
+            break;
+        if (gtid_set_is_subset(&previous, &d->has)) {
+            rc = open_at(d, &files->at[i], EVENT_MAGIC_LEN, err);
+            break;
+        }
+        if (i == 0)
+            purged(d, &previous, err);
+    }
+    gtid_set_fini(&previous);
+    return rc;
+}
+
+struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint64_t pos,
+                           struct gtid_set *set, struct err *err)
+{
+    struct dump *d = new_dump(opts);
+    d->by_gtid = true;
+    gtid_set_swap(&d->has, set);
+    bool named = name.n && name.p[0];
+    if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, err)) == 0)
+        return d;
+    dump_free(d);
+    return NULL;
+}
+
+/* ---- packets ---- */
+
+static uint32_t prefix_len(const struct dump *d)
+{
+    return d->opts.semi_sync ? PREFIX_MAX : 1;
+}
+
+/* Header and prefix of a packet that holds n bytes of an event; dst has room for both. */
+static uint8_t *put_head(struct dump *d, uint8_t *dst, size_t n)
+{
+    uint32_t prefix = prefix_len(d);
+    put_le32(dst, (uint32_t)(n + prefix));
+    dst[3] = d->seq++;
+    dst[4] = REPLY_OK;
+    if (d->opts.semi_sync) {
+        dst[5] = REPL_SEMI_SYNC_MAGIC;
+        dst[6] = 0;
+    }
+    return dst + PACKET_HEADER + prefix;
+}
+
+/* Appends one event, made in place by the caller between the two calls, as a packet. */
+static size_t begin_made(struct dump *d, struct buf *out)
+{
+    size_t start = out->len;
+    wr_zero(out, PACKET_HEADER + prefix_len(d));
+    return start;
+}
+
+static void end_made(struct dump *d, struct buf *out, size_t start)
+{
+    uint8_t *p = out->data + out->off + start;
+    put_head(d, p, out->len - start - PACKET_HEADER - prefix_len(d));
+}
+
+static struct event_make make_opts(const struct dump *d, uint64_t pos, bool crc)
+{
+    return (struct event_make){d->opts.server_id, crc, d->cursor.file.text, pos};
+}
+
+void dump_heartbeat(struct dump *d, struct buf *out)
+{
+    if (!d->begun || d->stage != DUMP_AT_EVENTS)
+        return;
+    struct event_make m = make_opts(d, d->cursor.pos, d->format.crc_len > 0);
+    size_t start = begin_made(d, out);
+    if (d->opts.heartbeat_v2)
+        event_make_heartbeat_v2(out, &m);
+    else
+        event_make_heartbeat(out, &m);
+    end_made(d, out, start);
+}
+
+/* ---- stages ---- */
+
+static void send_rotate(struct dump *d, struct buf *out)
+{
+    bool crc = d->first_file ? d->opts.checksum == DUMP_CHECKSUM_CRC32 : d->format.crc_len > 0;
+    struct event_make m = make_opts(d, d->start_pos, crc);
+    size_t start = begin_made(d, out);
+    event_make_rotate(out, &m);
+    end_made(d, out, start);
+    d->stage = DUMP_AT_FORMAT;
+}
+
+static int check_checksum(const struct dump *d, uint64_t end, struct err *err)
+{
+    if (!d->format.crc_len || d->opts.checksum != DUMP_CHECKSUM_UNDECLARED)
+        return 0;
+    const char *name = d->cursor.file.text;
+    return err_set(err,
+                   "%s can not handle replication events with the checksum that %s is configured "
+                   "to log; the first event '%s' at %" PRIu64
+                   ", the last event read from './%s' at "
+                   "%" PRIu64 ", the last byte read from './%s' at %" PRIu64 ".",
+                   words(&d->opts, "Replica", "Slave"), words(&d->opts, "source", "master"), name,
+                   d->start_pos, name, end, name, end);
+}
+
+static void put_format(struct dump *d, struct buf *out, struct bytes event)
+{
+    size_t start = begin_made(d, out);
+    if (d->start_pos > EVENT_MAGIC_LEN)
+        event_make_mid_file_format(out, event, d->format.own_crc);
+    else if (d->first_file && d->by_gtid && !gtid_set_empty(&d->has))
+        event_make_resumed_format(out, event, d->format.own_crc);
+    else
+        wr_bytes(out, event);
+    end_made(d, out, start);
+}
+
+static enum dump_result send_format(struct dump *d, struct buf *out, struct err *err)
+{
+    uint8_t head[FORMAT_MAX];
+    size_t got;
+    switch (cursor_peek(&d->cursor, EVENT_MAGIC_LEN, head, sizeof head, &got, err)) {
+    case CURSOR_DATA:
+        break;
+    case CURSOR_COLD:
+        return DUMP_COLD;
+    case CURSOR_AT_END:
+    case CURSOR_FILE_END:
+        err_set(err, "%s is empty", d->cursor.file.text);
+        return DUMP_FAILED;
+    case CURSOR_FAILED:
+        return DUMP_FAILED;
+    }
+    struct event_header h = {0};
+    if (got >= EVENT_HEADER)
+        event_header_decode(&h, head);
+    if (h.type != EVENT_FORMAT_DESCRIPTION || h.length > got ||
+        fde_decode(&d->format, bytes_of(head, h.length), err) < 0) {
+        err_set(err, "%s does not begin with a Format_description event", d->cursor.file.text);
+        return DUMP_FAILED;
+    }
+    uint64_t end = EVENT_MAGIC_LEN + h.length;
+    if (check_checksum(d, end, err) < 0)
+        return DUMP_FAILED;
+    put_format(d, out, bytes_of(head, h.length));
+    cursor_advance(&d->cursor, d->start_pos > end ? d->start_pos : end);
+    d->begun = true;
+    d->first_file = false;
+    d->stage = DUMP_AT_EVENTS;
+    return DUMP_MORE;
+}
+
+/* ---- events ---- */
+
+/* A transaction that the replica has is left out from its GTID event to the next one. */
+static void judge_group(struct dump *d, const struct event_header *h, const uint8_t *p)
+{
+    struct gtid g;
+    struct err ignored;
+    switch (h->type) {
+    case EVENT_GTID:
+    case EVENT_GTID_TAGGED:
+        d->skipping =
+            event_gtid_decode(&g, h, bytes_of(p, h->length - d->format.crc_len), &ignored) == 0 &&
+            gtid_set_contains(&d->has, &g);
+        break;
+    case EVENT_ANONYMOUS_GTID:
+    case EVENT_ROTATE:
+    case EVENT_STOP:
+    case EVENT_PREVIOUS_GTIDS:
+        d->skipping = false;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Before what follows a gap the replica is told where it is. */
+static uint8_t *put_gap_heartbeat(struct dump *d, struct buf *out, uint8_t *dst, uint64_t pos)
+{
+    buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
+    uint64_t here = d->cursor.pos;
+    d->cursor.pos = pos;
+    dump_heartbeat(d, out);
+    d->cursor.pos = here;
+    d->skipped = false;
+    buf_reserve(out, FRAMED_MAX);
+    return out->data + out->off + out->len;
+}
+
+static void begin_long(struct dump *d, struct buf *out, uint32_t length)
+{
+    d->message_left = (uint64_t)length + prefix_len(d);
+    uint32_t n = d->message_left < PACKET_PART_MAX ? (uint32_t)d->message_left : PACKET_PART_MAX;
+    uint8_t *dst = buf_reserve(out, PACKET_HEADER + PREFIX_MAX);
+    put_head(d, dst, n - prefix_len(d));
+    buf_commit(out, PACKET_HEADER + prefix_len(d));
+    d->message_left -= prefix_len(d);
+    d->packet_left = n - prefix_len(d);
+    d->packet_full = n == PACKET_PART_MAX;
+    d->stage = DUMP_AT_LONG;
+}
+
+/* Frames whole events of in, up to where a long one begins; returns the bytes used. out has room.
+ */
+static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
+{
+    size_t used = 0;
+    uint8_t *dst = out->data + out->off + out->len;
+    while (in.n - used >= EVENT_HEADER) {
+        const uint8_t *p = in.p + used;
+        struct event_header h;
+        event_header_decode(&h, p);
+        if (h.length < EVENT_HEADER || h.length > EVENT_MAX) {
+            err_set(err, "%s holds no event at %" PRIu64, d->cursor.file.text,
+                    d->cursor.pos + used);
+            d->skipped = d->skipping = false;
+            used = SIZE_MAX;
+            break;
+        }
+        if (h.length > in.n - used)
+            break;
+        if (d->by_gtid)
+            judge_group(d, &h, p);
+        if (d->skipping) {
+            d->skipped = true;
+        } else {
+            if (d->skipped)
+                dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used);
+            dst = put_head(d, dst, h.length);
+            memcpy(dst, p, h.length);
+            dst += h.length;
+        }
+        used += h.length;
+    }
+    buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
+    return used;
+}
+
+/* The event at the cursor does not fit into the scratch: it is sent, or left out, in pieces. */
+static void take_long(struct dump *d, struct buf *out, const uint8_t *p)
+{
+    struct event_header h;
+    event_header_decode(&h, p);
+    if (d->skipping) {
+        d->skipped = true;
+        cursor_advance(&d->cursor, h.length);
+        return;
+    }
+    if (d->skipped) {
+        d->skipped = false;
+        dump_heartbeat(d, out);
+    }
+    begin_long(d, out, h.length);
+}
+
+static enum dump_result stop_for(const struct dump *d, enum cursor_result r)
+{
+    switch (r) {
+    case CURSOR_AT_END:
+        return d->opts.nonblock ? DUMP_EOF : DUMP_IDLE;
+    case CURSOR_COLD:
+        return DUMP_COLD;
+    case CURSOR_DATA:
+    case CURSOR_FILE_END:
+    case CURSOR_FAILED:
+        break;
+    }
+    return DUMP_FAILED;
+}
+
+static int next_file(struct dump *d, struct err *err)
+{
+    if (cursor_next_file(&d->cursor, err) < 0)
+        return -1;
+    d->start_pos = EVENT_MAGIC_LEN;
+    d->skipping = d->skipped = false;
+    d->stage = DUMP_AT_ROTATE;
+    return 0;
+}
+
+static enum dump_result send_events(struct dump *d, struct buf *out, struct err *err)
+{
+    size_t got;
+    enum cursor_result r = cursor_peek(&d->cursor, 0, d->opts.scratch, DUMP_SCRATCH, &got, err);
+    if (r == CURSOR_FILE_END)
+        return next_file(d, err) < 0 ? DUMP_FAILED : DUMP_MORE;
+    if (r != CURSOR_DATA)
+        return stop_for(d, r);
+    buf_reserve(out, got + got / 2 + PACKET_HEADER + PREFIX_MAX);
+    size_t used = frame(d, out, bytes_of(d->opts.scratch, got), err);
+    if (used == SIZE_MAX)
+        return DUMP_FAILED;
+    if (used) {
+        d->sent += used;
+        cursor_advance(&d->cursor, used);
+        return DUMP_MORE;
+    }
+    if (got < DUMP_SCRATCH) { /* the rest of the event is not in memory */
+        d->cold_skip = got;
+        return DUMP_COLD;
+    }
+    take_long(d, out, d->opts.scratch);
+    return DUMP_MORE;
+}
+
+/* The next packet of a message that goes on; empty when the message's length was a multiple. */
+static void put_next_packet(struct dump *d, struct buf *out)
+{
+    uint32_t n = d->message_left < PACKET_PART_MAX ? (uint32_t)d->message_left : PACKET_PART_MAX;
+    wr_u24(out, n);
+    wr_u8(out, d->seq++);
+    d->packet_left = n;
+    d->packet_full = n == PACKET_PART_MAX;
+}
+
+static enum dump_result send_long(struct dump *d, struct buf *out, struct err *err)
+{
+    if (!d->packet_left && d->packet_full)
+        put_next_packet(d, out);
+    if (!d->packet_left) {
+        d->stage = DUMP_AT_EVENTS;
+        return DUMP_MORE;
+    }
+    size_t got, want = d->packet_left < DUMP_SCRATCH ? d->packet_left : DUMP_SCRATCH;
+    enum cursor_result r = cursor_peek(&d->cursor, 0, buf_reserve(out, want), want, &got, err);
+    if (r != CURSOR_DATA)
+        return stop_for(d, r);
+    buf_commit(out, got);
+    cursor_advance(&d->cursor, got);
+    d->sent += got;
+    d->packet_left -= (uint32_t)got;
+    d->message_left -= got;
+    return DUMP_MORE;
+}
+
+static enum dump_result step(struct dump *d, struct buf *out, struct err *err)
+{
+    switch (d->stage) {
+    case DUMP_AT_ROTATE:
+        send_rotate(d, out);
+        return DUMP_MORE;
+    case DUMP_AT_FORMAT:
+        return send_format(d, out, err);
+    case DUMP_AT_EVENTS:
+        return send_events(d, out, err);
+    case DUMP_AT_LONG:
+        break;
+    }
+    return send_long(d, out, err);
+}
+
+enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
+{
+    size_t before = out->len;
+    uint64_t from = d->cursor.pos;
+    enum dump_result r = DUMP_MORE;
+    if (d->cursor.fetch)
+        return DUMP_COLD;
+    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM &&
+           d->cursor.pos - from < SCAN_QUANTUM)
+        r = step(d, out, err);
+    if (r == DUMP_COLD)
+        cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);
+    d->cold_skip = 0;
+    if (r == DUMP_EOF) {
+        wr_u24(out, 5);
+        wr_u8(out, d->seq++);
+        wr_u8(out, REPLY_EOF);
+        wr_u16(out, 0); /* warnings */
+        wr_u16(out, STATUS_AUTOCOMMIT);
+    }
+    if (r == DUMP_IDLE && d->skipped) { /* the replica must not wait for a sign of life */
+        d->skipped = false;
+        dump_heartbeat(d, out);
+    }
+    return r;
+}
+
+struct store_pos dump_pos(const struct dump *d)
+{
+    return (struct store_pos){d->cursor.file.text, d->cursor.pos};
+}
+
+uint64_t dump_sent(const struct dump *d)
+{
+    return d->sent;
+}

@@ -1,0 +1,207 @@
+/* All inbound sessions. */
+#include "replica/hub.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define WAKE_PRIORITY   (-2) /* replicas come after the ACKs */
+#define LOGGING_IN_MAX  256u
+#define TOO_MANY_REASON "the limit of max_connections is reached"
+
+struct hub {
+    struct hub_opts opts;
+    uint8_t *scratch;
+    struct session *sessions;
+    struct session *dead; /* closed, to be freed in the next turn */
+    struct ev_timer wake; /* fed when T moved or a session died */
+    bool moved;
+    uint32_t next_id;
+    struct hub_stats stats;
+};
+
+static void link_session(struct session **head, struct session *s)
+{
+    s->next = *head;
+    s->link = head;
+    if (s->next)
+        s->next->link = &s->next;
+    *head = s;
+}
+
+static void unlink_session(struct session *s)
+{
+    *s->link = s->next;
+    if (s->next)
+        s->next->link = s->link;
+    s->next = NULL;
+}
+
+static void free_dead(struct hub *h)
+{
+    while (h->dead) {
+        struct session *s = h->dead;
+        unlink_session(s);
+        session_free(s);
+    }
+}
+
+/* A session that ends while the list is walked leaves it, so the next one is fetched before. */
+static void wake_sessions(struct hub *h)
+{
+    h->moved = false;
+    for (struct session *s = h->sessions, *next; s; s = next) {
+        next = s->next;
+        session_moved(s);
+    }
+}
+
+static void on_wake(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct hub *h = w->data;
+    if (h->moved)
+        wake_sessions(h);
+    free_dead(h);
+}
+
+struct hub *hub_new(const struct hub_opts *opts)
+{
+    struct hub *h = mem_alloc(sizeof *h);
+    h->opts = *opts;
+    h->scratch = mem_alloc(DUMP_SCRATCH);
+    ev_init(&h->wake, on_wake);
+    ev_set_priority(&h->wake, WAKE_PRIORITY);
+    h->wake.data = h;
+    return h;
+}
+
+void hub_reconfigure(struct hub *h, const struct hub_opts *opts)
+{
+    bool other_tls = h->opts.tls != opts->tls;
+    h->opts = *opts;
+    for (struct session *s = h->sessions, *next; s && other_tls; s = next) {
+        next = s->next;
+        if (s->state == SESSION_LOGIN) /* it may be about to use what goes */
+            session_end(s, NULL, "the certificate changes");
+    }
+}
+
+void hub_free(struct hub *h)
+{
+    if (!h)
+        return;
+    while (h->sessions)
+        session_end(h->sessions, NULL, "binlogd stops");
+    free_dead(h);
+    ev_clear_pending(h->opts.loop, &h->wake);
+    free(h->scratch);
+    free(h);
+}
+
+void hub_moved(struct hub *h)
+{
+    h->moved = true;
+    ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
+}
+
+void hub_session_gone(struct hub *h, struct session *s)
+{
+    unlink_session(s);
+    link_session(&h->dead, s);
+    ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
+    h->stats.connected--;
+}
+
+/* As a source does: the replica comes anew, its old connection is a ghost. */
+void hub_dump_begins(struct hub *h, struct session *s)
+{
+    for (struct session *o = h->sessions, *next; o; o = next) {
+        next = o->next;
+        bool same =
+            *s->uuid || *o->uuid ? strcasecmp(s->uuid, o->uuid) == 0 : s->server_id == o->server_id;
+        if (o != s && o->state == SESSION_DUMPING && s->server_id && same)
+            session_end(o,
+                        h->opts.old_words
+                            ? "A slave with the same server_uuid/server_id as this slave has "
+                              "connected to the master"
+                            : "A replica with the same server_uuid/server_id as this replica has "
+                              "connected to the source",
+                        NULL);
+    }
+}
+
+void hub_accept(struct hub *h, int fd, const struct addr *peer)
+{
+    h->stats.connections++;
+    if (h->stats.connected >= h->opts.max_connections) {
+        static const char refusal[] = "\x17\0\0\0\xff\x10\x04Too many connections";
+        char text[ADDR_TEXT_MAX];
+        addr_format(peer, text);
+        log_warn("replica", "%s is refused: " TOO_MANY_REASON, text);
+        if (write(fd, refusal, sizeof refusal - 1) < 0)
+            log_debug("replica", "%s was gone already", text);
+        close(fd);
+        return;
+    }
+    struct session *s = session_new(h, &h->opts, h->scratch, &h->stats, fd, peer, ++h->next_id);
+    if (!s)
+        return;
+    link_session(&h->sessions, s);
+    if (++h->stats.connected > h->stats.max_used)
+        h->stats.max_used = h->stats.connected;
+}
+
+static void describe(const struct session *s, struct hub_session_info *info)
+{
+    *info = (struct hub_session_info){
+        .id = s->id,
+        .user = s->acceptor.machine ? login_server_user(s->acceptor.machine) : "",
+        .dumping = s->state == SESSION_DUMPING,
+        .by_gtid = s->by_gtid,
+        .registered = s->server_id != 0,
+        .server_id = s->server_id,
+        .report_host = s->report_host,
+        .report_port = s->report_port,
+        .uuid = s->uuid,
+        .since_s = (clock_now_us() - s->state_since_us) / 1000000u,
+        .pos = {"", 0},
+    };
+    memcpy(info->host, s->host, sizeof info->host);
+    if (s->dump)
+        info->pos = dump_pos(s->dump);
+}
+
+void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info *info), void *arg)
+{
+    for (const struct session *s = h->sessions; s; s = s->next) {
+        struct hub_session_info info;
+        describe(s, &info);
+        fn(arg, &info);
+    }
+}
+
+bool hub_kill(struct hub *h, uint32_t id)
+{
+    for (struct session *s = h->sessions; s; s = s->next)
+        if (s->id == id) {
+            session_kill(s);
+            return true;
+        }
+    return false;
+}
+
+void hub_stats(const struct hub *h, struct hub_stats *stats)
+{
+    *stats = h->stats;
+    stats->dumping = 0;
+    for (const struct session *s = h->sessions; s; s = s->next)
+        stats->dumping += s->state == SESSION_DUMPING;
+}

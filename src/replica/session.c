@@ -1,0 +1,538 @@
+/*
+ * One inbound session: login, commands, dump.
+ *
+ * Output is pulled: a dump appends one quantum, and the next only when the socket has taken the
+ * last. So a slow replica costs one quantum of memory and is ended after a stall.
+ */
+#include "session.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mysql/errcode.h"
+#include "mysql/repl.h"
+#include "mysql/reply.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define LOGIN_SECONDS    10.0
+#define IDLE_SECONDS     28800.0 /* wait_timeout's default */
+#define STALL_SECONDS    60.0
+#define ENDING_SECONDS   5.0
+#define COMMAND_MAX      (16u << 20) /* a large GTID set */
+#define LOW_WATER        (DUMP_QUANTUM / 4)
+#define SESSION_PRIORITY (-1) /* after the source's socket */
+#define NS_PER_SECOND    1e9
+
+/* ---- states ---- */
+
+static void arm(struct session *s, double seconds)
+{
+    s->timer.repeat = seconds;
+    ev_timer_again(s->opts->loop, &s->timer); /* 0 stops it */
+}
+
+static void enter(struct session *s, enum session_state state)
+{
+    static const char *const names[] = {
+        [SESSION_LOGIN] = "login",
+        [SESSION_COMMANDS] = "commands",
+        [SESSION_DUMPING] = "dumping",
+        [SESSION_ENDING] = "ending",
+    };
+    log_debug("replica", "session %" PRIu32 ": %s -> %s", s->id, names[s->state], names[state]);
+    s->state = state;
+    s->state_since_us = clock_now_us();
+    switch (state) {
+    case SESSION_LOGIN:
+        arm(s, LOGIN_SECONDS);
+        break;
+    case SESSION_COMMANDS:
+        arm(s, IDLE_SECONDS);
+        break;
+    case SESSION_DUMPING:
+        arm(s, STALL_SECONDS);
+        break;
+    case SESSION_ENDING:
+        arm(s, ENDING_SECONDS);
+        break;
+    }
+}
+
+/* Sends what stands in the output and closes when it is gone. */
+static void finish(struct session *s)
+{
+    enter(s, SESSION_ENDING);
+    conn_flush(s->channel.conn);
+}
+
+static struct buf *output(struct session *s)
+{
+    return conn_out(s->channel.conn);
+}
+
+static void put_error(struct session *s, uint16_t code, const char *text)
+{
+    struct buf message;
+    buf_init(&message);
+    reply_err_encode(&message, code, text);
+    channel_send(&s->channel, buf_bytes(&message));
+    buf_fini(&message);
+}
+
+static void put_ok(struct session *s)
+{
+    struct buf message;
+    buf_init(&message);
+    reply_ok_encode(&message, 0);
+    channel_send(&s->channel, buf_bytes(&message));
+    buf_fini(&message);
+}
+
+/* ---- dumping ---- */
+
+static void log_end(const struct session *s, const char *why)
+{
+    struct store_pos pos = dump_pos(s->dump);
+    log_info("replica",
+             "session %" PRIu32 ": dump to server_id %" PRIu32 " ends at %s:%" PRIu64
+             " after %" PRIu64 " bytes: %s",
+             s->id, s->server_id, pos.file, pos.pos, dump_sent(s->dump), why);
+}
+
+static void fail_dump(struct session *s, const char *text)
+{
+    log_end(s, text);
+    put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
+    finish(s);
+}
+
+static void pump(struct session *s)
+{
+    struct err err;
+    s->waiting = false;
+    enum dump_result r = dump_fill(s->dump, output(s), &err);
+    switch (r) {
+    case DUMP_MORE: /* drained comes when there is room */
+    case DUMP_COLD:
+        arm(s, STALL_SECONDS);
+        break;
+    case DUMP_IDLE:
+        s->waiting = true;
+        arm(s, s->heartbeat_s);
+        break;
+    case DUMP_EOF:
+        log_end(s, "all sent");
+        finish(s);
+        return;
+    case DUMP_FAILED:
+        fail_dump(s, err.text);
+        return;
+    }
+    conn_flush(s->channel.conn);
+    if (r == DUMP_IDLE && s->channel.conn && !channel_queued(&s->channel))
+        channel_trim(&s->channel);
+}
+
+static void on_fetched(void *ctx)
+{
+    struct session *s = ctx;
+    if (s->state == SESSION_DUMPING)
+        pump(s);
+}
+
+void session_moved(struct session *s)
+{
+    if (s->state == SESSION_DUMPING && s->waiting && !channel_queued(&s->channel))
+        pump(s);
+}
+
+static void on_drained(void *ctx)
+{
+    struct session *s = ctx;
+    if (s->state == SESSION_ENDING && !channel_queued(&s->channel))
+        channel_close(&s->channel, "done");
+    else if (s->state == SESSION_DUMPING)
+        pump(s);
+}
+
+static void beat(struct session *s)
+{
+    dump_heartbeat(s->dump, output(s));
+    conn_flush(s->channel.conn);
+}
+
+/* ---- the request for a dump ---- */
+
+static uint64_t variable_u64(struct session *s, const char *name)
+{
+    struct bytes text;
+    char digits[24];
+    if (!s->opts->sql->variable(s->opts->ctx, s->sql, name, &text) ||
+        bytes_to_str(text, digits, sizeof digits) < 0)
+        return 0;
+    return strtoull(digits, NULL, 10);
+}
+
+/* Both generations of a name; the new one counts when both are set. */
+static bool variable2(struct session *s, const char *new_name, const char *old_name,
+                      struct bytes *text)
+{
+    const struct hub_sql *sql = s->opts->sql;
+    return sql->variable(s->opts->ctx, s->sql, new_name, text) ||
+           sql->variable(s->opts->ctx, s->sql, old_name, text);
+}
+
+static enum dump_checksum declared_checksum(struct session *s)
+{
+    struct bytes text;
+    if (!variable2(s, "source_binlog_checksum", "master_binlog_checksum", &text))
+        return DUMP_CHECKSUM_UNDECLARED;
+    bool crc = text.n == 5 && strncasecmp((const char *)text.p, "CRC32", 5) == 0;
+    return crc ? DUMP_CHECKSUM_CRC32 : DUMP_CHECKSUM_NONE;
+}
+
+static void read_variables(struct session *s)
+{
+    struct bytes uuid;
+    s->uuid[0] = 0;
+    if (variable2(s, "replica_uuid", "slave_uuid", &uuid) &&
+        bytes_to_str(uuid, s->uuid, sizeof s->uuid) < 0)
+        s->uuid[0] = 0;
+    uint64_t ns = variable_u64(s, "source_heartbeat_period");
+    if (!ns)
+        ns = variable_u64(s, "master_heartbeat_period");
+    s->heartbeat_s = (double)ns / NS_PER_SECOND;
+    if (ns && s->heartbeat_s < 0.001)
+        s->heartbeat_s = 0.001;
+}
+
+static void describe_dump(struct session *s, const struct repl_dump_request *r, struct dump_opts *o)
+{
+    *o = (struct dump_opts){
+        .store = s->opts->store,
+        .worker = s->opts->worker,
+        .scratch = s->scratch,
+        .server_id = s->opts->server_id,
+        .old_words = s->opts->old_words,
+        .semi_sync =
+            variable_u64(s, "rpl_semi_sync_replica") || variable_u64(s, "rpl_semi_sync_slave"),
+        .nonblock = (r->flags & REPL_DUMP_NON_BLOCK) || r->server_id == 0,
+        .heartbeat_v2 = (r->flags & REPL_DUMP_HEARTBEAT_V2) && s->by_gtid,
+        .checksum = declared_checksum(s),
+        .fetched = on_fetched,
+        .ctx = s,
+    };
+}
+
+/* NULL when it cannot be; the client has been told. */
+static struct dump *make_dump(struct session *s, const struct dump_opts *o,
+                              const struct repl_dump_request *r)
+{
+    struct err err;
+    struct dump *d = NULL;
+    struct gtid_set set;
+    gtid_set_init(&set);
+    if (s->by_gtid && gtid_set_decode(r->gtids, &set, &err) < 0)
+        put_error(s, ER_MALFORMED_GTID_SET_ENCODING, "Malformed GTID set encoding.");
+    else if (!(d = s->by_gtid ? dump_new_gtid(o, r->file, r->pos, &set, &err)
+                              : dump_new(o, r->file, r->pos, &err)))
+        put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, err.text);
+    if (!d)
+        log_warn("replica", "session %" PRIu32 ": dump to server_id %" PRIu32 " refused: %s", s->id,
+                 r->server_id, err.text);
+    gtid_set_fini(&set);
+    return d;
+}
+
+static void start_dump(struct session *s, const struct repl_dump_request *r)
+{
+    struct dump_opts o;
+    s->server_id = r->server_id;
+    read_variables(s);
+    describe_dump(s, r, &o);
+    s->dump = make_dump(s, &o, r);
+    if (!s->dump) {
+        finish(s);
+        return;
+    }
+    struct store_pos pos = dump_pos(s->dump);
+    log_info("replica",
+             "session %" PRIu32 ": dump to server_id %" PRIu32 " uuid %s (%s) begins in %s%s%s",
+             s->id, s->server_id, *s->uuid ? s->uuid : "-", s->host, pos.file,
+             s->by_gtid ? " by GTID" : "", o.semi_sync ? ", semi-sync" : "");
+    hub_dump_begins(s->hub, s);
+    enter(s, SESSION_DUMPING);
+    pump(s);
+}
+
+static void on_dump(struct session *s, struct bytes payload)
+{
+    struct repl_dump_request r;
+    struct err err;
+    s->by_gtid = payload.p[0] == COM_BINLOG_DUMP_GTID;
+    int rc =
+        s->by_gtid ? repl_dump_gtid_decode(&r, payload, &err) : repl_dump_decode(&r, payload, &err);
+    if (!(login_server_account(s->acceptor.machine)->rights & HUB_RIGHT_REPLICATE)) {
+        put_error(s, ER_SPECIFIC_ACCESS_DENIED_ERROR,
+                  "Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) "
+                  "for this operation");
+    } else if (rc < 0) {
+        put_error(s, ER_MALFORMED_PACKET, "Malformed communication packet.");
+    } else {
+        start_dump(s, &r);
+    }
+}
+
+static void on_register(struct session *s, struct bytes payload)
+{
+    struct repl_registered r;
+    struct err err;
+    if (repl_register_decode(&r, payload, &err) < 0) {
+        put_error(s, ER_UNKNOWN_ERROR, "Wrong parameters to function register_slave");
+        return;
+    }
+    s->server_id = r.server_id;
+    strcpy(s->report_host, r.host);
+    s->report_port = r.port;
+    put_ok(s);
+}
+
+/* ---- commands ---- */
+
+static void on_statistics(struct session *s)
+{
+    struct buf text;
+    buf_init(&text);
+    s->opts->sql->statistics(s->opts->ctx, &text);
+    channel_send(&s->channel, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static void on_set_option(struct session *s)
+{
+    struct buf message;
+    buf_init(&message);
+    reply_eof_encode(&message, 0);
+    channel_send(&s->channel, buf_bytes(&message));
+    buf_fini(&message);
+}
+
+static void on_command(struct session *s, struct bytes payload)
+{
+    const struct hub_sql *sql = s->opts->sql;
+    struct bytes rest = payload.n ? bytes_skip(payload, 1) : payload;
+    s->stats->questions++;
+    switch (payload.n ? payload.p[0] : -1) {
+    case COM_QUIT:
+        channel_close(&s->channel, "the client quits");
+        break;
+    case COM_PING:
+        put_ok(s);
+        break;
+    case COM_QUERY:
+        sql->query(s->opts->ctx, s->sql, rest, output(s));
+        conn_flush(s->channel.conn);
+        break;
+    case COM_INIT_DB:
+        sql->init_db(s->opts->ctx, s->sql, rest, output(s));
+        conn_flush(s->channel.conn);
+        break;
+    case COM_STATISTICS:
+        on_statistics(s);
+        break;
+    case COM_SET_OPTION:
+        on_set_option(s);
+        break;
+    case COM_RESET_CONNECTION:
+        sql->reset(s->opts->ctx, s->sql);
+        put_ok(s);
+        break;
+    case COM_REGISTER_SLAVE:
+        on_register(s, payload);
+        break;
+    case COM_BINLOG_DUMP:
+    case COM_BINLOG_DUMP_GTID:
+        on_dump(s, payload);
+        break;
+    default:
+        put_error(s, ER_UNKNOWN_COM_ERROR, "Unknown command");
+        break;
+    }
+}
+
+static bool on_part(void *ctx, struct bytes part, unsigned flags)
+{
+    (void)flags;
+    struct session *s = ctx;
+    switch (s->state) {
+    case SESSION_COMMANDS:
+        on_command(s, part);
+        if (s->channel.conn && s->state == SESSION_COMMANDS)
+            enter(s, SESSION_COMMANDS);
+        break;
+    case SESSION_DUMPING: /* an ACK: nothing of ours waits for it */
+        if (!part.n || part.p[0] != REPL_SEMI_SYNC_MAGIC)
+            channel_close(&s->channel, "a command came while dumping");
+        break;
+    case SESSION_LOGIN:
+    case SESSION_ENDING:
+        break;
+    }
+    if (s->channel.conn)
+        channel_expect_seq(&s->channel, 0); /* commands and ACKs begin anew */
+    return true;
+}
+
+static void on_batch(void *ctx)
+{
+    (void)ctx;
+}
+
+/* ---- begin and end ---- */
+
+static void on_logged_in(void *ctx)
+{
+    struct session *s = ctx;
+    const struct account *a = login_server_account(s->acceptor.machine);
+    s->sql = s->opts->sql->open(s->opts->ctx, s->id, a->name, s->host,
+                                login_server_database(s->acceptor.machine), a->rights);
+    log_debug("replica", "session %" PRIu32 ": %s@%s logged in", s->id, a->name, s->host);
+    channel_receive(&s->channel, COMMAND_MAX);
+    enter(s, SESSION_COMMANDS);
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct session *s = ctx;
+    if (s->state == SESSION_LOGIN) {
+        s->stats->refused++;
+        log_warn("replica", "session %" PRIu32 ": login from %s failed: %s", s->id, s->host,
+                 s->acceptor.failed ? s->acceptor.err.text : reason);
+    } else if (s->state == SESSION_DUMPING) {
+        log_end(s, reason);
+    }
+    hub_session_gone(s->hub, s);
+    ev_timer_stop(s->opts->loop, &s->timer);
+    if (s->sql)
+        s->opts->sql->close(s->opts->ctx, s->sql);
+    dump_free(s->dump);
+    s->dump = NULL;
+    s->sql = NULL;
+}
+
+static const struct channel_ops session_ops = {
+    .part = on_part,
+    .batch = on_batch,
+    .drained = on_drained,
+    .closed = on_closed,
+};
+
+void session_end(struct session *s, const char *last_words, const char *reason)
+{
+    if (last_words && s->state == SESSION_DUMPING)
+        fail_dump(s, last_words);
+    else
+        channel_close(&s->channel, "%s", reason);
+}
+
+void session_kill(struct session *s)
+{
+    s->killed = true;
+    ev_feed_event(s->opts->loop, &s->timer, EV_TIMER);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct session *s = t->data;
+    if (s->killed) {
+        channel_close(&s->channel, "killed");
+        return;
+    }
+    switch (s->state) {
+    case SESSION_LOGIN:
+        channel_close(&s->channel, "no login within %.0f s", LOGIN_SECONDS);
+        break;
+    case SESSION_COMMANDS:
+        channel_close(&s->channel, "idle for %.0f s", IDLE_SECONDS);
+        break;
+    case SESSION_DUMPING:
+        if (s->waiting)
+            beat(s);
+        else if (!s->dump || channel_queued(&s->channel))
+            channel_close(&s->channel, "the replica took nothing for %.0f s", STALL_SECONDS);
+        break;
+    case SESSION_ENDING:
+        channel_close(&s->channel, "done");
+        break;
+    }
+}
+
+/* A name that is not there, or may not come from where it comes, goes the same way as one that is
+ * and has another password. */
+static const struct account *find_account(void *ctx, const char *user)
+{
+    struct session *s = ctx;
+    const struct account *decoy = account_list_decoy(s->opts->accounts, user);
+    const struct account *a = account_list_find(s->opts->accounts, user);
+    return a && s->opts->may_come(s->opts->ctx, user, &s->peer) ? a : decoy;
+}
+
+struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
+                            struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id)
+{
+    struct session *s = mem_alloc(sizeof *s);
+    struct err err;
+    s->hub = hub;
+    s->opts = opts;
+    s->scratch = scratch;
+    s->stats = stats;
+    s->id = id;
+    s->peer = *peer;
+    addr_unmap(&s->peer);
+    addr_host(&s->peer, s->host);
+    s->local = peer->ss.ss_family == AF_UNIX;
+    ev_init(&s->timer, on_timer);
+    s->timer.data = s;
+    struct channel_adopt_opts adopt = {
+        .loop = opts->loop,
+        .priority = SESSION_PRIORITY,
+        .message_max = ACCEPTOR_MESSAGE_MAX,
+        .low_water = LOW_WATER,
+        .ops = &session_ops,
+        .ctx = s,
+    };
+    if (channel_adopt(&s->channel, &adopt, fd, &err) < 0) {
+        log_warn("replica", "%s: %s", s->host, err.text);
+        free(s);
+        return NULL;
+    }
+    s->login = (struct login_server_opts){
+        .version = opts->version,
+        .connection_id = id,
+        .host = s->host,
+        .tls = !opts->tls          ? LOGIN_SERVER_TLS_OFF
+               : opts->require_tls ? LOGIN_SERVER_TLS_REQUIRED
+                                   : LOGIN_SERVER_TLS_OFFERED,
+        .local = s->local,
+        .rsa = opts->rsa,
+        .find = find_account,
+        .ctx = s,
+    };
+    enter(s, SESSION_LOGIN);
+    acceptor_start(&s->acceptor, &s->channel, &s->login, opts->tls, on_logged_in);
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    acceptor_fini(&s->acceptor);
+    channel_fini(&s->channel);
+    free(s);
+}

@@ -1,0 +1,65 @@
+/* One inbound session; only the hub sees this. */
+#ifndef BINLOGD_REPLICA_SESSION_H
+#define BINLOGD_REPLICA_SESSION_H
+
+#include "mysql/repl.h"
+#include "replica/dump.h"
+#include "replica/hub.h"
+
+#define SESSION_UUID_MAX 37
+
+enum session_state {
+    SESSION_LOGIN,    /* awaits the end of the login */
+    SESSION_COMMANDS, /* awaits a command */
+    SESSION_DUMPING,  /* sends events; awaits room, the disk, or that T moves */
+    SESSION_ENDING    /* awaits that the last words are sent */
+};
+
+struct session {
+    struct session *next;
+    struct session **link; /* what points at this one */
+    struct hub *hub;
+    const struct hub_opts *opts;
+    uint8_t *scratch;
+    struct hub_stats *stats;
+    enum session_state state;
+    uint32_t id;
+    struct addr peer;
+    char host[ADDR_TEXT_MAX]; /* without the port; "localhost" for a unix socket */
+    bool local;
+    struct channel channel;
+    struct acceptor acceptor;
+    struct login_server_opts login;
+    bool killed;
+    struct ev_timer timer; /* deadline of the state, or the next heartbeat */
+    void *sql;
+    uint64_t state_since_us;
+    /* Of COM_REGISTER_SLAVE and the dump. */
+    uint32_t server_id;
+    char report_host[REPL_HOST_MAX];
+    uint16_t report_port;
+    char uuid[SESSION_UUID_MAX];
+    struct dump *dump;
+    bool by_gtid;
+    bool waiting; /* for T to move */
+    double heartbeat_s;
+};
+
+/* Begins the login. When its connection closes the session tells the hub, which frees it later, for
+ * its callbacks are still running. */
+struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
+                            struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id);
+void session_free(struct session *s);
+/* Goes on sending, if it waits for T. */
+void session_moved(struct session *s);
+/* Closes it. A reason for the client (error 1236), or NULL. */
+void session_end(struct session *s, const char *last_words, const char *reason);
+
+/* Closes it in a later turn of the loop: it may be the one that asked for it. */
+void session_kill(struct session *s);
+
+/* The hub's part: a session begins to dump, or is gone. */
+void hub_dump_begins(struct hub *h, struct session *s);
+void hub_session_gone(struct hub *h, struct session *s);
+
+#endif

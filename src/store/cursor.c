@@ -1,0 +1,137 @@
+/* Reading of stored files up to T. */
+#include "store/cursor.h"
+
+#include "base/mem.h"
+#include "store_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct cursor_fetch {
+    struct worker_job job; /* first: the worker hands it back */
+    int fd;                /* a duplicate: the cursor may be closed meanwhile */
+    uint64_t off;
+    struct cursor *cursor; /* NULL once cancelled; only the loop touches it */
+    void (*done)(void *ctx);
+    void *ctx;
+};
+
+/* The end of what may be read: T in T's file, else the whole file. */
+static int find_limit(struct cursor *c, struct err *err)
+{
+    struct store_pos end = store_end(c->store);
+    if (strcmp(end.file, c->file.text) == 0) {
+        c->limit = end.pos;
+        return 0;
+    }
+    struct stat st;
+    if (fstat(c->fd, &st) < 0)
+        return err_io(err, errno, "cannot stat %s", c->file.text);
+    c->limit = (uint64_t)st.st_size;
+    return 0;
+}
+
+int cursor_open(struct cursor *c, struct store *store, const struct binfile_name *file,
+                uint64_t pos, struct err *err)
+{
+    *c = (struct cursor){.store = store, .file = *file, .fd = -1, .pos = pos};
+    if (!store_serves(store, file))
+        return err_set(err, "%s is not served", file->text);
+    c->fd = store_open_file(store, file, err);
+    if (c->fd < 0 || find_limit(c, err) < 0) {
+        cursor_close(c);
+        return -1;
+    }
+    return 0;
+}
+
+void cursor_close(struct cursor *c)
+{
+    if (c->fetch)
+        c->fetch->cursor = NULL;
+    c->fetch = NULL;
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+static bool is_newest(const struct cursor *c)
+{
+    return strcmp(store_end(c->store).file, c->file.text) == 0;
+}
+
+enum cursor_result cursor_peek(struct cursor *c, uint64_t skip, void *dst, size_t n, size_t *got,
+                               struct err *err)
+{
+    if (c->pos + skip >= c->limit) {
+        if (find_limit(c, err) < 0)
+            return CURSOR_FAILED;
+        if (c->pos + skip >= c->limit)
+            return is_newest(c) ? CURSOR_AT_END : CURSOR_FILE_END;
+    }
+    uint64_t left = c->limit - c->pos - skip;
+    ssize_t r = store_fs(c->store)->pread_cached(c->fd, dst, left < n ? (size_t)left : n,
+                                                 (off_t)(c->pos + skip));
+    if (r > 0) {
+        *got = (size_t)r;
+        return CURSOR_DATA;
+    }
+    if (r < 0 && (errno == EAGAIN || errno == EINTR))
+        return CURSOR_COLD;
+    err_io(err, r < 0 ? errno : EIO, "cannot read %s", c->file.text);
+    return CURSOR_FAILED;
+}
+
+void cursor_advance(struct cursor *c, uint64_t n)
+{
+    c->pos += n;
+}
+
+int cursor_next_file(struct cursor *c, struct err *err)
+{
+    struct store *store = c->store;
+    ssize_t at = binfile_list_find(store_files(store), &c->file);
+    if (at < 0 || (size_t)at + 1 >= store_files(store)->n)
+        return err_set(err, "no file follows %s", c->file.text);
+    struct binfile_name next = store_files(store)->at[at + 1];
+    cursor_close(c);
+    return cursor_open(c, store, &next, 0, err);
+}
+
+static void fetch_run(struct worker_job *job)
+{
+    struct cursor_fetch *f = (struct cursor_fetch *)job;
+    uint8_t *bytes = mem_alloc(CURSOR_FETCH_BYTES);
+    /* Only the page cache is wanted; an error shows again when the loop reads. */
+    if (pread(f->fd, bytes, CURSOR_FETCH_BYTES, (off_t)f->off) < 0)
+        f->off = 0;
+    free(bytes);
+}
+
+static void fetch_done(struct worker_job *job)
+{
+    struct cursor_fetch *f = (struct cursor_fetch *)job;
+    close(f->fd);
+    if (f->cursor) {
+        f->cursor->fetch = NULL;
+        f->done(f->ctx);
+    }
+    free(f);
+}
+
+void cursor_fetch(struct cursor *c, struct worker *w, uint64_t skip, void (*done)(void *ctx),
+                  void *ctx)
+{
+    BUG_ON(c->fetch);
+    struct cursor_fetch *f = mem_alloc(sizeof *f);
+    f->job.run = fetch_run;
+    f->job.done = fetch_done;
+    f->fd = dup(c->fd);
+    f->off = c->pos + skip;
+    f->cursor = c;
+    f->done = done;
+    f->ctx = ctx;
+    c->fetch = f;
+    worker_submit(w, &f->job);
+}

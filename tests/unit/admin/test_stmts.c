@@ -1,0 +1,871 @@
+/* Statements and their answers, against a daemon made of constants. */
+#include "check.h"
+
+#include "admin/admin.h"
+#include "answer.h"
+#include "real_answers.h"
+
+#include <stdio.h>
+
+/* A daemon, and what has been asked of it. */
+struct daemon {
+    struct admin_facts facts;
+    uint32_t killed;
+    enum admin_kill kill;
+    struct admin_events events;
+    bool no_logs;
+};
+
+struct fixture {
+    struct daemon daemon;
+    struct admin_env env;
+    struct admin_session session;
+    struct buf packets;
+    struct buf text;
+};
+
+static void give_facts(void *ctx, struct admin_facts *f)
+{
+    struct daemon *d = ctx;
+    *f = d->facts;
+}
+
+static void each_log(void *ctx, admin_log_fn fn, void *arg)
+{
+    static const struct admin_log logs[] = {{"mysql-bin.000001", 1234},
+                                            {"mysql-bin.000002", 4294967297u}};
+    struct daemon *d = ctx;
+    for (size_t i = 0; i < COUNT_OF(logs) && !d->no_logs; i++)
+        fn(arg, &logs[i]);
+}
+
+static void each_replica(void *ctx, admin_replica_fn fn, void *arg)
+{
+    static const struct admin_replica replica = {2, "r1", 3307, "uuid-of-r1"};
+    (void)ctx;
+    fn(arg, &replica);
+}
+
+static void each_thread(void *ctx, admin_thread_fn fn, void *arg)
+{
+    static const struct admin_thread threads[] = {
+        {7, "repl", "10.0.0.1:5", NULL, "Query", 0, "init", "SHOW PROCESSLIST"},
+        {8, "other", "10.0.0.2:6", "information_schema", "Binlog Dump GTID", 99,
+         "Source has sent all binlog to replica; waiting for more updates", NULL},
+        {9, "repl", "10.0.0.1:6", NULL, "Sleep", 3, "", NULL}};
+    (void)ctx;
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        fn(arg, &threads[i]);
+}
+
+static bool kill_thread(void *ctx, uint32_t id, enum admin_kill what)
+{
+    struct daemon *d = ctx;
+    d->killed = id;
+    d->kill = what;
+    return true;
+}
+
+static bool gtid_pos(void *ctx, struct bytes file, uint64_t position, struct buf *text)
+{
+    (void)ctx;
+    if (!bytes_eq(file, bytes_str("mysql-bin.000001")))
+        return false;
+    wr_fmt(text, "0-1-%llu", (unsigned long long)position);
+    return true;
+}
+
+static void binlog_events(void *ctx, const struct admin_events *e, struct buf *out)
+{
+    struct daemon *d = ctx;
+    d->events = *e;
+    d->events.file = bytes_of(e->file.n ? "x" : "", e->file.n);
+    static const uint8_t ok[] = {7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0};
+    wr_bytes(out, bytes_of(ok, sizeof(ok)));
+}
+
+static void begin(struct fixture *f, const char *version, unsigned rights)
+{
+    bool mariadb = strstr(version, "MariaDB") != NULL;
+    *f = (struct fixture){0};
+    f->daemon.facts = (struct admin_facts){.version = version,
+                                           .mariadb = mariadb,
+                                           .server_id = 4711,
+                                           .server_uuid = "our-uuid",
+                                           .hostname = "vm",
+                                           .report_host = "",
+                                           .port = 3306,
+                                           .socket = "",
+                                           .datadir = "/data",
+                                           .binlog_format = "",
+                                           .binlog_row_image = "",
+                                           .binlog_row_metadata = "",
+                                           .gtid_mode = true,
+                                           .gtid_executed = "u:1-5",
+                                           .gtid_purged = "u:1",
+                                           .checksum = true,
+                                           .file = "mysql-bin.000002",
+                                           .position = 4294967297u,
+                                           .semi_sync = atoi(version) == 5 ? ADMIN_SEMI_SYNC_ABSENT
+                                                                           : ADMIN_SEMI_SYNC_ON,
+                                           .semi_sync_clients = 1,
+                                           .now_us = 1700000000123456,
+                                           .uptime_s = 77,
+                                           .questions = 154,
+                                           .threads_connected = 3};
+    f->env = (struct admin_env){&f->daemon,  give_facts,  each_log, each_replica,
+                                each_thread, kill_thread, gtid_pos, binlog_events};
+    const struct admin_login login = {7, "repl", "10.0.0.1", NULL, rights};
+    admin_session_init(&f->session, &login);
+    buf_init(&f->packets);
+    buf_init(&f->text);
+}
+
+static void end(struct fixture *f)
+{
+    admin_session_fini(&f->session);
+    buf_fini(&f->packets);
+    buf_fini(&f->text);
+}
+
+static const char *ask_bytes(struct fixture *f, struct bytes sql)
+{
+    buf_clear(&f->packets);
+    buf_clear(&f->text);
+    admin_query(&f->session, &f->env, sql, &f->packets);
+    answer_describe(buf_bytes(&f->packets), &f->text);
+    return (const char *)buf_bytes(&f->text).p;
+}
+
+static const char *ask(struct fixture *f, const char *sql)
+{
+    return ask_bytes(f, bytes_str(sql));
+}
+
+struct exchange {
+    const char *sql;
+    const char *answer;
+};
+
+static void check_exchanges(struct fixture *f, const struct exchange *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *answer = ask(f, cases[i].sql);
+        if (strcmp(answer, cases[i].answer) != 0)
+            print_message("statement: %s\n", cases[i].sql);
+        assert_string_equal(answer, cases[i].answer);
+    }
+}
+
+#define NO_VARIABLE(name) "ERR 1193 HY000 Unknown system variable '" name "'"
+#define NEAR                                                                                       \
+    "ERR 1064 42000 You have an error in your SQL syntax; check the manual that corresponds to "   \
+    "your MySQL server version for the right syntax to use near "
+#define DENIED "ERR 1227 42000 Access denied; you need (at least one of) the "
+#define VARS   "Variable_name:253:1,Value:253:0"
+
+/* Every statement of every row of the table of senders, word for word. */
+static void statements_of_all_senders_are_answered(void **state)
+{
+    static const struct exchange cases[] = {
+        /* MySQL 5.6 and 5.7 */
+        {"SELECT UNIX_TIMESTAMP()", "UNIX_TIMESTAMP():8:81 | 1700000000"},
+        {"SHOW VARIABLES LIKE 'SERVER_ID'", VARS " | server_id,4711"},
+        {"SET @master_heartbeat_period= 1799999979520", "OK"},
+        {"SET @master_binlog_checksum= @@global.binlog_checksum", "OK"},
+        {"SELECT @master_binlog_checksum", "@master_binlog_checksum:251:0 | CRC32"},
+        {"SELECT @@GLOBAL.GTID_MODE", "@@GLOBAL.GTID_MODE:253:0 | ON"},
+        {"SHOW VARIABLES LIKE 'SERVER_UUID'", VARS " | server_uuid,our-uuid"},
+        {"SET @slave_uuid= 'U'", "OK"},
+        {"SELECT @@GLOBAL.SERVER_ID", "@@GLOBAL.SERVER_ID:8:a0 | 4711"},
+        {"SELECT @@GLOBAL.SERVER_UUID", "@@GLOBAL.SERVER_UUID:253:0 | our-uuid"},
+        {"SELECT @@global.rpl_semi_sync_master_enabled",
+         "@@global.rpl_semi_sync_master_enabled:8:80 | 1"},
+        {"SET @rpl_semi_sync_slave= 1", "OK"},
+        /* 8.0.26 and later */
+        {"SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024",
+         "OK"},
+        {"SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = "
+         "@@global.binlog_checksum",
+         "OK"},
+        {"SELECT @source_binlog_checksum", "@source_binlog_checksum:251:0 | CRC32"},
+        {"SET @slave_uuid = 'U', @replica_uuid = 'U'", "OK"},
+        {"SELECT @@global.rpl_semi_sync_source_enabled",
+         "@@global.rpl_semi_sync_source_enabled:8:80 | 1"},
+        {"SET @rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1", "OK"},
+        {"SET @rpl_semi_sync_replica = 1", "OK"},
+        /* mysqlbinlog */
+        {"SELECT VERSION()", "VERSION():253:1 | 9.7.4-binlogd"},
+        {"SET @master_binlog_checksum='NONE'", "OK"},
+        {"SET @master_binlog_checksum = 'NONE', @source_binlog_checksum = 'NONE'", "OK"},
+        /* Go */
+        {"SHOW GLOBAL VARIABLES LIKE 'BINLOG_CHECKSUM'", VARS " | binlog_checksum,CRC32"},
+        {"SET @master_binlog_checksum='NONE', @source_binlog_checksum='NONE'", "OK"},
+        {"SET @mariadb_slave_capability=4", "OK"},
+        {"SHOW VARIABLES WHERE Variable_name IN ('rpl_semi_sync_master_enabled', "
+         "'rpl_semi_sync_source_enabled')",
+         VARS " | rpl_semi_sync_master_enabled,ON | rpl_semi_sync_source_enabled,ON"},
+        {"SET @rpl_semi_sync_slave = 1, @rpl_semi_sync_replica = 1;", "OK"},
+        {"KILL 9", "OK"},
+        /* Java */
+        {"show global variables like 'binlog_checksum'", VARS " | binlog_checksum,CRC32"},
+        {"set @master_binlog_checksum= @@global.binlog_checksum", "OK"},
+        {"select @@server_id", "@@server_id:8:a0 | 4711"},
+        {"set @master_heartbeat_period=30000001024", "OK"},
+        {"show master status", "File:253:1,Position:8:a1,Binlog_Do_DB:253:1,Binlog_Ignore_DB:253:1,"
+                               "Executed_Gtid_Set:253:1 | mysql-bin.000002,4294967297,,,u:1-5"},
+        {"show global variables like 'gtid_purged'", VARS " | gtid_purged,u:1"},
+        {"SHOW VARIABLES LIKE 'log_bin'", VARS " | log_bin,ON"},
+        {"SHOW VARIABLES LIKE 'binlog_format'", VARS " | binlog_format,ROW"},
+        {"SHOW VARIABLES LIKE 'binlog_row_image'", VARS " | binlog_row_image,FULL"},
+        /* ripple, kingbus, percona, pinloki, MaxScale */
+        {"SHOW VARIABLES LIKE 'server_name'", VARS},
+        {"SET @server_name='x'", "OK"},
+        {"SHOW VARIABLES WHERE Variable_Name LIKE 'rpl_semi_sync_master_enabled' OR Variable_Name "
+         "LIKE 'rpl_semi_sync_enabled'",
+         VARS " | rpl_semi_sync_master_enabled,ON"},
+        {"SET @master_binlog_checksum = 'CRC32'", "OK"},
+        {"SELECT @@gtid_mode", "@@gtid_mode:253:0 | ON"},
+        {"SELECT @@binlog_format;", "@@binlog_format:253:0 | ROW"},
+        {"SELECT @@gtid_purged", "@@gtid_purged:253:0 | u:1"},
+        {"SELECT @@GLOBAL.SERVER_ID;", "@@GLOBAL.SERVER_ID:8:a0 | 4711"},
+        {"SELECT @@GLOBAL.SERVER_UUID;", "@@GLOBAL.SERVER_UUID:253:0 | our-uuid"},
+        {"SELECT VERSION();", "VERSION():253:1 | 9.7.4-binlogd"},
+        {"SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'", "OK"},
+        {"SELECT @@GLOBAL.gtid_purged", "@@GLOBAL.gtid_purged:253:0 | u:1"},
+        {"SET @slave_connect_state='0-1-5'", "OK"},
+        {"SET @slave_gtid_strict_mode=1", "OK"},
+        {"SET @slave_gtid_ignore_duplicates=1", "OK"},
+        {"SET NAMES latin1", "OK"},
+        {"SET NAMES utf8", "OK"},
+        {"SELECT 1", "1:8:81 | 1"},
+        {"SELECT IF(@@global.log_bin, 'ON', 'OFF')",
+         "IF(@@global.log_bin, 'ON', 'OFF'):253:1 | ON"},
+        /* clients by hand */
+        {"select @@version_comment limit 1", "@@version_comment:253:0 | binlogd"},
+        {"select USER()", "USER():253:0 | repl@10.0.0.1"},
+        {"SELECT DATABASE()", "DATABASE():253:0 | NULL"},
+        {"SET NAMES 'utf8mb4';", "OK"},
+        {"select concat(@@version, ' ', @@version_comment)",
+         "concat(@@version, ' ', @@version_comment):253:0 | 9.7.4-binlogd binlogd"},
+        /* orchestrator */
+        {"show variables like 'maxscale%'", VARS},
+        {"show global status like 'Uptime'", VARS " | Uptime,77"},
+        {"select @@global.hostname, ifnull(@@global.report_host, ''), @@global.server_id, "
+         "@@global.version, @@global.version_comment, @@global.read_only, @@global.binlog_format, "
+         "@@global.log_bin, @@global.log_slave_updates",
+         "@@global.hostname:253:0,ifnull(@@global.report_host, ''):253:1,@@global.server_id:8:a0,"
+         "@@global.version:253:0,@@global.version_comment:253:0,@@global.read_only:8:80,"
+         "@@global.binlog_format:253:0,@@global.log_bin:8:80,@@global.log_slave_updates:8:80 | "
+         "vm,,4711,9.7.4-binlogd,binlogd,1,ROW,1,1"},
+        {"show global status like 'rpl_semi_sync_%_status'",
+         VARS " | Rpl_semi_sync_master_status,ON | Rpl_semi_sync_source_status,ON"},
+        {"select @@global.gtid_mode, @@global.server_uuid, @@global.gtid_purged",
+         "@@global.gtid_mode:253:0,@@global.server_uuid:253:0,@@global.gtid_purged:253:0 | "
+         "ON,our-uuid,u:1"},
+        {"show slave hosts", "Server_id:3:a1,Host:253:1,Port:3:a1,Master_id:3:a1,Slave_UUID:253:1 "
+                             "| 2,r1,3307,4711,uuid-of-r1"},
+        {"show replicas", "Server_Id:3:a1,Host:253:1,Port:3:a1,Source_Id:3:a1,Replica_UUID:253:1 "
+                          "| 2,r1,3307,4711,uuid-of-r1"},
+        {"SHOW BINARY LOGS", "Log_name:253:1,File_size:8:a1,Encrypted:253:1 | "
+                             "mysql-bin.000001,1234,No | mysql-bin.000002,4294967297,No"},
+        {"SHOW WARNINGS", "Level:253:1,Code:3:a1,Message:253:1"},
+        {"SELECT @unset, @UNSET", "@unset:253:80,@UNSET:253:80 | NULL,NULL"},
+        {"SELECT @@nosuch", NO_VARIABLE("nosuch")},
+        {"START REPLICA", NEAR "'START REPLICA' at line 1"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4-binlogd", ADMIN_RIGHT_REPLICATE | ADMIN_RIGHT_STATUS);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+static void a_mariadb_replica_is_answered(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SELECT UNIX_TIMESTAMP()", "UNIX_TIMESTAMP():8:81 | 1700000000"},
+        {"SHOW VARIABLES LIKE 'SERVER_ID'", VARS " | server_id,4711"},
+        {"SET @master_heartbeat_period= 30000001024", "OK"},
+        {"SET @master_binlog_checksum= @@global.binlog_checksum", "OK"},
+        {"SELECT @master_binlog_checksum", "@master_binlog_checksum:251:0 | CRC32"},
+        {"SET skip_replication=1", "OK"},
+        {"SET @mariadb_slave_capability=4", "OK"},
+        {"SELECT @@GLOBAL.gtid_domain_id", "@@GLOBAL.gtid_domain_id:8:a0 | 0"},
+        {"SET @slave_connect_state=''", "OK"},
+        {"SET @slave_gtid_strict_mode=0", "OK"},
+        {"SET @slave_gtid_ignore_duplicates=0", "OK"},
+        {"SET @slave_until_gtid='0-1-5'", "OK"},
+        {"SELECT binlog_gtid_pos('mysql-bin.000001',4)",
+         "binlog_gtid_pos('mysql-bin.000001',4):251:0 | 0-1-4"},
+        {"SELECT BINLOG_GTID_POS('nosuch',4)", "BINLOG_GTID_POS('nosuch',4):251:0 | NULL"},
+        {"SELECT binlog_gtid_pos('x')",
+         "ERR 1582 42000 Incorrect parameter count in the call to native function "
+         "'binlog_gtid_pos'"},
+        {"SHOW VARIABLES LIKE 'rpl_semi_sync_master_enabled'",
+         VARS " | rpl_semi_sync_master_enabled,ON"},
+        {"SET @rpl_semi_sync_slave= 1", "OK"},
+        {"KILL 9", "OK"},
+        {"SHOW MASTER STATUS", "File:253:1,Position:8:a1,Binlog_Do_DB:253:1,"
+                               "Binlog_Ignore_DB:253:1 | mysql-bin.000002,4294967297,,"},
+        {"SHOW BINARY LOGS", "Log_name:253:1,File_size:8:a1 | mysql-bin.000001,1234 | "
+                             "mysql-bin.000002,4294967297"},
+        {"SHOW SLAVE HOSTS", "Server_id:3:a1,Host:253:1,Port:3:a1,Master_id:3:a1 | 2,r1,3307,4711"},
+        {"SELECT @@gtid_mode", NO_VARIABLE("gtid_mode")},
+        {"FOO", "ERR 1064 42000 You have an error in your SQL syntax; check the manual that "
+                "corresponds to your MariaDB server version for the right syntax to use near "
+                "'FOO' at line 1"},
+    };
+    struct fixture f;
+    begin(&f, "10.11.19-MariaDB-binlogd", ADMIN_RIGHT_REPLICATE | ADMIN_RIGHT_STATUS);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+/* The columns of an answer with rows, the low byte of their flags only; else all of it. */
+static void strip_rows(const char *answer, char *dst, size_t cap)
+{
+    const char *bar = strstr(answer, " | ");
+    bool rows = strncmp(answer, "ERR", 3) != 0 && bar;
+    snprintf(dst, cap, "%.*s", rows ? (int)(bar - answer) : (int)strlen(answer), answer);
+}
+
+static void check_real_answers(const char *version, unsigned bit)
+{
+    struct fixture nobody, all;
+    begin(&nobody, version, 0);
+    begin(&all, version, 7);
+    memcpy(nobody.session.user, "none", 4);
+    for (size_t i = 0; i < COUNT_OF(real_answers); i++) {
+        const struct real_answer *r = &real_answers[i];
+        static char ours[16384], real[16384];
+        if (!(r->versions & bit))
+            continue;
+        strip_rows(ask(r->rights ? &all : &nobody, r->sql), ours, sizeof(ours));
+        const char *tilde = strchr(r->answer, '~');
+        if (tilde)
+            snprintf(real, sizeof(real), "%s%s", NEAR, tilde + 2);
+        else
+            snprintf(real, sizeof(real), "%s", r->answer);
+        if (strcmp(ours, real) != 0)
+            print_message("statement: %s\n", r->sql);
+        assert_string_equal(ours, real);
+    }
+    end(&nobody);
+    end(&all);
+}
+
+static void answers_have_the_form_of_mysql_9_7(void **state)
+{
+    check_real_answers("9.7.4", MYSQL_97);
+    (void)state;
+}
+
+static void answers_have_the_form_of_mysql_5_6(void **state)
+{
+    check_real_answers("5.6.24-log", MYSQL_56);
+    (void)state;
+}
+
+static void sources_without_semi_sync_have_no_such_variables(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SELECT @@global.rpl_semi_sync_source_enabled",
+         NO_VARIABLE("rpl_semi_sync_source_enabled")},
+        {"SELECT @@global.rpl_semi_sync_master_enabled",
+         NO_VARIABLE("rpl_semi_sync_master_enabled")},
+        {"SHOW VARIABLES LIKE 'rpl_semi%'", VARS},
+        {"SHOW STATUS LIKE 'rpl_semi%'", VARS},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4-binlogd", 0);
+    f.daemon.facts.semi_sync = ADMIN_SEMI_SYNC_ABSENT;
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    f.daemon.facts.semi_sync = ADMIN_SEMI_SYNC_OFF;
+    assert_string_equal(ask(&f, "SELECT @@rpl_semi_sync_source_enabled"),
+                        "@@rpl_semi_sync_source_enabled:8:80 | 0");
+    end(&f);
+    (void)state;
+}
+
+static void rights_decide_what_is_shown(void **state)
+{
+    static const struct {
+        const char *sql;
+        unsigned rights; /* any of them opens it */
+        const char *refusal;
+    } cases[] = {
+        {"SHOW MASTER STATUS", ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT"},
+        {"SHOW BINARY LOG STATUS", ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT"},
+        {"SHOW BINARY LOGS", ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT"},
+        {"SHOW REPLICA STATUS", ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT"},
+        {"SHOW SLAVE STATUS", ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT"},
+        {"SHOW REPLICAS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
+        {"SHOW SLAVE HOSTS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
+        {"SHOW BINLOG EVENTS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
+        {"SET GLOBAL read_only = 0", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET @@global.server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET PERSIST server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET GLOBAL TRANSACTION READ ONLY", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (unsigned rights = 0; rights < 8; rights++) {
+            struct fixture f;
+            begin(&f, "9.7.4", rights);
+            const char *answer = ask(&f, cases[i].sql);
+            bool open = cases[i].rights && (rights & (cases[i].rights | ADMIN_RIGHT_ADMIN));
+            char refusal[256];
+            snprintf(refusal, sizeof(refusal), DENIED "%s privilege(s) for this operation",
+                     cases[i].refusal);
+            assert_int_equal(strcmp(answer, refusal) != 0, open);
+            end(&f);
+        }
+    }
+    (void)state;
+}
+
+static void the_process_list_shows_others_only_with_the_right_to(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
+    assert_null(strstr(ask(&f, "SHOW PROCESSLIST"), "other"));
+    assert_non_null(strstr(ask(&f, "SHOW PROCESSLIST"), " | 9,repl,10.0.0.1:6,NULL,Sleep,3,,NULL"));
+    f.session.rights = ADMIN_RIGHT_STATUS;
+    assert_non_null(strstr(ask(&f, "show full processlist"), " | 8,other,10.0.0.2:6,"));
+    end(&f);
+    (void)state;
+}
+
+static void kill_reaches_only_those_it_may(void **state)
+{
+    static const struct exchange cases[] = {
+        {"KILL 8", "ERR 1095 HY000 You are not owner of thread 8"},
+        {"KILL 10", "ERR 1094 HY000 Unknown thread id: 10"},
+        {"KILL 4294967305", "ERR 1094 HY000 Unknown thread id: 4294967305"},
+        {"KILL x", "ERR 1054 42S22 Unknown column 'x' in 'field list'"},
+        {"KILL", NEAR "'' at line 1"},
+        {"KILL 9 9", NEAR "'9' at line 1"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    assert_int_equal(f.daemon.killed, 0);
+    assert_string_equal(ask(&f, "kill query 9"), "OK");
+    assert_int_equal(f.daemon.killed, 9);
+    assert_int_equal(f.daemon.kill, ADMIN_KILL_QUERY);
+    assert_string_equal(ask(&f, "KILL CONNECTION CONNECTION_ID()"),
+                        "ERR 1317 70100 Query execution was interrupted");
+    assert_int_equal(f.daemon.killed, 7);
+    assert_int_equal(f.daemon.kill, ADMIN_KILL_CONNECTION);
+    f.session.rights = ADMIN_RIGHT_ADMIN;
+    assert_string_equal(ask(&f, "KILL 8"), "OK");
+    end(&f);
+    (void)state;
+}
+
+static void expressions_are_evaluated(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SELECT 1+2*3-4", "1+2*3-4:8:81 | 3"},
+        {"SELECT -(-5), - -5, +5", "-(-5):8:81,- -5:8:81,+5:8:81 | 5,5,5"},
+        {"SELECT -1.5, -1e3", "-1.5:246:81,-1e3:5:81 | -1.5,-1000"},
+        {"SELECT 9223372036854775807 + 1", "9223372036854775807 + 1:8:a1 | 9223372036854775808"},
+        {"SELECT 18446744073709551615 + 1", "ERR 1690 22003 BIGINT value is out of range"},
+        {"SELECT 1e308 * 1e308", "ERR 1690 22003 DOUBLE value is out of range"},
+        {"SELECT '3x' + 1", "'3x' + 1:5:81 | 4"},
+        {"SELECT 'inf' + 0, 'nan' + 0, '0x10' + 0",
+         "'inf' + 0:5:81,'nan' + 0:5:81,'0x10' + 0:5:81 | 0,0,0"},
+        {"SELECT 2 > 10, '2' > '10', 2 > '10'",
+         "2 > 10:8:81,'2' > '10':8:81,2 > '10':8:81 | 0,1,0"},
+        {"SELECT 'a' = 'A', 'a' < 'b', 'a' <> 'a '",
+         "'a' = 'A':8:81,'a' < 'b':8:81,'a' <> 'a ':8:81 | 1,1,1"},
+        {"SELECT NULL = 1, NULL <=> NULL, 1 <=> NULL, NULL IS NULL, 1 IS NOT NULL",
+         "NULL = 1:6:80,NULL <=> NULL:8:81,1 <=> NULL:8:81,NULL IS NULL:8:81,1 IS NOT NULL:8:81 | "
+         "NULL,1,0,1,1"},
+        {"SELECT 1 AND NULL, 0 AND NULL, 1 OR NULL, 0 OR NULL, NOT NULL, NOT 0",
+         "1 AND NULL:6:80,0 AND NULL:8:81,1 OR NULL:8:81,0 OR NULL:6:80,NOT NULL:6:80,NOT 0:8:81 | "
+         "NULL,0,1,NULL,NULL,1"},
+        {"SELECT 1 IN (2, 1), 1 IN (2), 1 NOT IN (2), NULL IN (1), 1 IN (2, NULL)",
+         "1 IN (2, 1):8:81,1 IN (2):8:81,1 NOT IN (2):8:81,NULL IN (1):6:80,1 IN (2, NULL):6:80 | "
+         "1,0,1,NULL,NULL"},
+        {"SELECT 'abc' LIKE 'A%', 'abc' NOT LIKE 'A%', NULL LIKE 'a'",
+         "'abc' LIKE 'A%':8:81,'abc' NOT LIKE 'A%':8:81,NULL LIKE 'a':6:80 | 1,0,NULL"},
+        {"SELECT COALESCE(NULL, NULL), NULLIF(1,1), NULLIF(1,2)",
+         "COALESCE(NULL, NULL):6:80,NULLIF(1,1):8:80,NULLIF(1,2):8:80 | NULL,NULL,1"},
+        {"SELECT IF(NULL, 1, 2), IF('1', 'a', 2)",
+         "IF(NULL, 1, 2):8:81,IF('1', 'a', 2):253:1 | 2,a"},
+        {"SELECT CONCAT('a', NULL), CONCAT(1, 'b')",
+         "CONCAT('a', NULL):253:0,CONCAT(1, 'b'):253:0 | NULL,1b"},
+        {"SELECT NOW(), NOW(3), UTC_TIMESTAMP",
+         "NOW():12:81,NOW(3):12:81,UTC_TIMESTAMP:12:81 | 2023-11-14 22:13:20,2023-11-14 "
+         "22:13:20.123,2023-11-14 22:13:20"},
+        {"SELECT NOW(7)", "ERR 1426 42000 Too big precision specified for 'now'. Maximum is 6."},
+        {"SELECT TIMEDIFF(NOW(), UTC_TIMESTAMP())",
+         "TIMEDIFF(NOW(), UTC_TIMESTAMP()):253:1 | 00:00:00"},
+        {"SELECT 0x4142, x'61', _utf8'a' 'b'", "0x4142:253:a1,x'61':253:a1,_utf8'a' 'b':253:1 | "
+                                               "AB,a,ab"},
+        {"SELECT 1 'a b', 2 AS \"c\", 3 d, 4 `limit`",
+         "a b:8:81,c:8:81,d:8:81,limit:8:81 | 1,2,3,4"},
+        {"SELECT SQL_NO_CACHE 1 FROM DUAL LIMIT 1", "1:8:81 | 1"},
+        {"SELECT 1 LIMIT 0", "1:8:81"},
+        {"SELECT 1 LIMIT 1, 5", "1:8:81"},
+        {"SELECT 1 LIMIT 5 OFFSET 0", "1:8:81 | 1"},
+        {"SELECT 1 LIMIT x", NEAR "'x' at line 1"},
+        {"SELECT 1\nFROM t", NEAR "'FROM t' at line 2"},
+        {"SELECT nosuch(1)", "ERR 1305 42000 FUNCTION nosuch does not exist"},
+        {"DO 1, SLEEP", "ERR 1054 42S22 Unknown column 'SLEEP' in 'field list'"},
+        {"DO 1, 2", "OK"},
+        {"/* ping */ SELECT 1", "1:8:81 | 1"},
+        {"SELECT @@session.server_id", "ERR 1238 HY000 Variable 'server_id' is a GLOBAL variable"},
+        {"SELECT @@global.warning_count",
+         "ERR 1238 HY000 Variable 'warning_count' is a SESSION variable"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+static void set_stores_all_or_nothing(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SET @a = 1, @b = @a", "OK"},
+        {"SELECT @a, @b, @A", "@a:8:80,@b:251:80,@A:8:80 | 1,NULL,1"},
+        {"SET @b = @a, @a = 2", "OK"},
+        {"SELECT @a, @b", "@a:8:80,@b:8:80 | 2,1"},
+        {"SET @a = 3, @b = @@nosuch", NO_VARIABLE("nosuch")},
+        {"SET @a = 4, nosuch = 1", NO_VARIABLE("nosuch")},
+        {"SET @a = 5, @b", NEAR "'' at line 1"},
+        {"SELECT @a", "@a:8:80 | 2"},
+        {"SET @a = NULL", "OK"},
+        {"SELECT @a", "@a:8:80 | NULL"},
+        {"SET @a = 'x', autocommit = ON, SESSION sql_mode = '', @@session.time_zone = '+00:00'",
+         "OK"},
+        {"SET @x = IF(@@gtid_mode = 'ON', CONCAT(@a, 'y'), 0)", "OK"},
+        {"SELECT @x", "@x:251:0 | xy"},
+        {"SET @a = 1.50, @b = 1e1, @c = TRUE", "OK"},
+        {"SELECT @a, @b, @c", "@a:246:80,@b:5:80,@c:8:80 | 1.50,10,1"},
+        {"SET server_id = 5", "ERR 1229 HY000 Variable 'server_id' is a GLOBAL variable and should "
+                              "be set with SET GLOBAL"},
+        {"SET warning_count = 5",
+         "ERR 1238 HY000 Variable 'warning_count' is a read only variable"},
+        {"SET @a = b", "ERR 1054 42S22 Unknown column 'b' in 'field list'"},
+        {"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY", "OK"},
+        {"SET CHARACTER SET utf8", "OK"},
+        {"SET NAMES utf8mb4 COLLATE utf8mb4_bin, @q = 1", "OK"},
+        {"SET NAMES klingon", "ERR 1115 42000 Unknown character set: 'klingon'"},
+        {"SET GLOBAL nosuch = 1", NO_VARIABLE("nosuch")},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+static void variables_can_be_read_by_the_session(void **state)
+{
+    struct fixture f;
+    struct bytes value;
+    uint64_t n = 0;
+    begin(&f, "9.7.4", 0);
+    assert_false(admin_session_get(&f.session, "replica_uuid", &value));
+    ask(&f,
+        "SET @Replica_UUID = 'abc', @n = NULL, @source_heartbeat_period = 30000001024, @m = -1");
+    assert_true(admin_session_get(&f.session, "replica_uuid", &value));
+    assert_true(bytes_eq(value, bytes_str("abc")));
+    assert_false(admin_session_get(&f.session, "n", &value));
+    assert_true(admin_session_get_u64(&f.session, "source_heartbeat_period", &n));
+    assert_int_equal(n, 30000001024u);
+    assert_false(admin_session_get_u64(&f.session, "replica_uuid", &n));
+    assert_false(admin_session_get_u64(&f.session, "m", &n));
+    admin_session_reset(&f.session);
+    assert_false(admin_session_get(&f.session, "replica_uuid", &value));
+    assert_string_equal(f.session.user, "repl");
+    end(&f);
+    (void)state;
+}
+
+static void user_variables_are_bounded(void **state)
+{
+    static char sql[ADMIN_USER_BYTES_MAX + 100];
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    for (unsigned i = 0; i < ADMIN_USER_VARIABLES_MAX; i++) {
+        snprintf(sql, sizeof(sql), "SET @v%u = %u", i, i);
+        assert_string_equal(ask(&f, sql), "OK");
+    }
+    assert_int_equal(strncmp(ask(&f, "SET @more = 1"), "ERR 1105 HY000 ", 15), 0);
+    assert_string_equal(ask(&f, "SET @v1 = 5"), "OK");
+    size_t n = (size_t)snprintf(sql, sizeof(sql), "SET @v1 = '");
+    memset(sql + n, 'x', ADMIN_USER_BYTES_MAX);
+    sql[n + ADMIN_USER_BYTES_MAX] = '\'';
+    assert_int_equal(
+        strncmp(ask_bytes(&f, bytes_of(sql, n + ADMIN_USER_BYTES_MAX + 1)), "ERR 1105", 8), 0);
+    assert_string_equal(ask(&f, "SELECT @v1"), "@v1:8:80 | 5");
+    assert_true(f.session.variable_bytes <= ADMIN_USER_BYTES_MAX);
+    end(&f);
+    (void)state;
+}
+
+static void the_last_error_is_kept_for_show_warnings(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SELECT @@nosuch", NO_VARIABLE("nosuch")},
+        {"SELECT @@warning_count", "@@warning_count:8:a0 | 1"},
+        {"SHOW COUNT(*) WARNINGS", "@@session.warning_count:8:a0 | 1"},
+        {"SHOW ERRORS", "Level:253:1,Code:3:a1,Message:253:1 | Error,1193,Unknown system variable "
+                        "'nosuch'"},
+        {"SHOW WARNINGS LIMIT 0", "Level:253:1,Code:3:a1,Message:253:1"},
+        {"SELECT 1", "1:8:81 | 1"},
+        {"SHOW WARNINGS", "Level:253:1,Code:3:a1,Message:253:1"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+static void show_filters_as_asked(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SHOW VARIABLES LIKE 'server\\_id'", VARS " | server_id,4711"},
+        {"SHOW SESSION VARIABLES WHERE `variable_name` = 'SERVER_ID' AND Value > 5",
+         VARS " | server_id,4711"},
+        {"SHOW VARIABLES WHERE Variable_name NOT LIKE '%' OR value = 'our-uuid'",
+         VARS " | server_uuid,our-uuid"},
+        {"SHOW GLOBAL VARIABLES LIKE 'warning_count'", VARS},
+        {"SHOW VARIABLES LIKE 'warning_count'", VARS " | warning_count,0"},
+        {"SHOW VARIABLES WHERE foo = 1", "ERR 1054 42S22 Unknown column 'foo' in 'where clause'"},
+        {"SHOW VARIABLES WHERE Variable_name = 'x' x", NEAR "'x' at line 1"},
+        {"SHOW VARIABLES LIKE server_id", NEAR "'server_id' at line 1"},
+        {"SHOW GLOBAL", NEAR "'GLOBAL' at line 1"},
+        {"SHOW DATABASES", "Database:253:1 | information_schema"},
+        {"SHOW SCHEMAS LIKE 'x%'", "Database (x%):253:1"},
+        {"SHOW TABLES", "ERR 1046 3D000 No database selected"},
+        {"USE nosuch", "ERR 1049 42000 Unknown database 'nosuch'"},
+        {"USE INFORMATION_SCHEMA", "OK"},
+        {"SELECT DATABASE()", "DATABASE():253:0 | information_schema"},
+        {"SHOW TABLES", "Tables_in_information_schema:253:1"},
+        {"SHOW GRANTS", "Grants for repl@%:253:1 | GRANT PROCESS, REPLICATION SLAVE, REPLICATION "
+                        "CLIENT ON *.* TO `repl`@`%`"},
+        {"SHOW GRANTS FOR CURRENT_USER()", "Grants for repl@%:253:1 | GRANT PROCESS, REPLICATION "
+                                           "SLAVE, REPLICATION CLIENT ON *.* TO `repl`@`%`"},
+        {"SHOW GRANTS FOR x", NEAR "'FOR x' at line 1"},
+        {"BEGIN", "OK"},
+        {"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", "OK"},
+        {"COMMIT WORK", "OK"},
+        {"ROLLBACK TO x", NEAR "'TO x' at line 1"},
+        {"", "ERR 1065 42000 Query was empty"},
+        {" /* nothing */ ;; ", "ERR 1065 42000 Query was empty"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE | ADMIN_RIGHT_STATUS);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    (void)state;
+}
+
+static void binlog_events_are_handed_over(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS"), "OK");
+    assert_int_equal(f.daemon.events.file.n, 0);
+    assert_int_equal(f.daemon.events.position, 4);
+    assert_int_equal(f.daemon.events.count, UINT64_MAX);
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS IN 'x' FROM 99 LIMIT 2, 7"), "OK");
+    assert_int_equal(f.daemon.events.file.n, 1);
+    assert_int_equal(f.daemon.events.position, 99);
+    assert_int_equal(f.daemon.events.skip, 2);
+    assert_int_equal(f.daemon.events.count, 7);
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS IN x"), NEAR "'x' at line 1");
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS FROM 'x'"), NEAR "''x'' at line 1");
+    end(&f);
+    (void)state;
+}
+
+static void without_logs_there_is_no_position(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_STATUS);
+    f.daemon.no_logs = true;
+    f.daemon.facts.file = "";
+    assert_null(strstr(ask(&f, "SHOW BINARY LOG STATUS"), " | "));
+    assert_null(strstr(ask(&f, "SHOW BINARY LOGS"), " | "));
+    end(&f);
+    (void)state;
+}
+
+static void an_empty_environment_is_enough(void **state)
+{
+    static const char *const statements[] = {"SHOW VARIABLES",
+                                             "SHOW STATUS",
+                                             "SHOW BINARY LOG STATUS",
+                                             "SHOW BINARY LOGS",
+                                             "SHOW REPLICAS",
+                                             "SHOW PROCESSLIST",
+                                             "KILL 1",
+                                             "SHOW BINLOG EVENTS",
+                                             "SELECT @@version",
+                                             "SELECT @@hostname",
+                                             "SHOW MASTER STATUS"};
+    struct fixture f;
+    begin(&f, "9.7.4", 7);
+    f.env = (struct admin_env){0};
+    for (size_t i = 0; i < COUNT_OF(statements); i++)
+        assert_string_not_equal(ask(&f, statements[i]), "BROKEN");
+    end(&f);
+    (void)state;
+}
+
+/* Text of n times unit between a beginning and an end. */
+static const char *ask_repeated(struct fixture *f, const char *start, const char *unit, size_t n,
+                                const char *tail)
+{
+    struct buf sql;
+    buf_init(&sql);
+    wr_str(&sql, start);
+    for (size_t i = 0; i < n; i++)
+        wr_str(&sql, unit);
+    wr_str(&sql, tail);
+    const char *answer = ask_bytes(f, buf_bytes(&sql));
+    buf_fini(&sql);
+    return answer;
+}
+
+static void starts_with(const char *text, const char *start)
+{
+    if (strncmp(text, start, strlen(start)) != 0)
+        print_message("%.300s\n", text);
+    assert_memory_equal(text, start, strlen(start));
+}
+
+static void too_much_is_refused_and_the_session_lives(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", 7);
+    starts_with(ask_repeated(&f, "SELECT ", "(", 1000000, ""), NEAR);
+    starts_with(ask_repeated(&f, "SELECT ", "IF(1,", 3000, ""), NEAR);
+    starts_with(ask_repeated(&f, "SELECT ", "NOT ", 4000, "1"), "NOT NOT ");
+    starts_with(ask_repeated(&f, "SELECT ", "-", 500000, "1"), "");
+    starts_with(ask_repeated(&f, "SELECT '", "x", 500000, ""), NEAR);
+    starts_with(ask_repeated(&f, "SELECT '", "x", 500000, "'"), "xxx");
+    starts_with(ask_repeated(&f, "", "x", ADMIN_QUERY_MAX + 1, ""), "ERR 1153 08S01 ");
+    starts_with(ask_repeated(&f, "SELECT @@", "x", 100000, ""),
+                "ERR 1193 HY000 Unknown system variable 'xxx");
+    starts_with(ask_repeated(&f, "SELECT CONCAT(1", ",1", 40, ")"), NEAR);
+    starts_with(ask_repeated(&f, "SHOW VARIABLES WHERE 1", " OR 1", 200, ""), VARS " | ");
+    starts_with(ask_repeated(&f, "SHOW VARIABLES WHERE 1", " OR 1", 2000, ""), "ERR 3024 HY000 ");
+    starts_with(ask_repeated(&f, "KILL ", "9", 400, ""), "ERR 1094 HY000 ");
+    assert_string_equal(ask(&f, "SELECT 1"), "1:8:81 | 1");
+    end(&f);
+    (void)state;
+}
+
+static void work_is_bounded(void **state)
+{
+    static char set[60100];
+    struct fixture f;
+    begin(&f, "9.7.4", 7);
+    size_t n = (size_t)snprintf(set, sizeof(set), "SET @a = '");
+    memset(set + n, 'a', 60000);
+    set[n + 60000] = '\'';
+    assert_string_equal(ask_bytes(&f, bytes_of(set, n + 60001)), "OK");
+    starts_with(ask_repeated(&f, "SELECT @a LIKE '%", "a", 30000, "b'"), "ERR 3024 HY000 ");
+    starts_with(ask_repeated(&f, "SELECT 1", ",CONCAT(@a,@a,@a,@a,@a,@a,@a,@a)", 200, ""),
+                "ERR 3024 HY000 ");
+    starts_with(ask_repeated(&f, "SELECT @a", ",@a", 2000, ""), "ERR 3024 HY000 ");
+    assert_string_equal(ask(&f, "SELECT 1"), "1:8:81 | 1");
+    end(&f);
+    (void)state;
+}
+
+static void any_bytes_are_answered(void **state)
+{
+    uint32_t seed = 1;
+    struct fixture f;
+    begin(&f, "9.7.4", 7);
+    for (int round = 0; round < 3000; round++) {
+        uint8_t noise[64];
+        static const char words[] =
+            "SELECT SHOW SET @@ @a ( ) , ' \" ` = VARIABLES LIKE IN /* */ --";
+        for (size_t i = 0; i < sizeof(noise); i++) {
+            seed = seed * 1664525u + 1013904223u;
+            noise[i] = seed >> 31 ? (uint8_t)(seed >> 23)
+                                  : (uint8_t)words[(seed >> 8) % (sizeof(words) - 1)];
+        }
+        memcpy(noise, round % 2 ? "SELECT " : "SET @a=", 7);
+        assert_string_not_equal(ask_bytes(&f, bytes_of(noise, sizeof(noise))), "BROKEN");
+    }
+    end(&f);
+    (void)state;
+}
+
+static void com_init_db_and_com_statistics_are_answered(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    admin_init_db(&f.session, &f.env, bytes_str("nosuch"), &f.packets);
+    answer_describe(buf_bytes(&f.packets), &f.text);
+    assert_string_equal(buf_bytes(&f.text).p, "ERR 1049 42000 Unknown database 'nosuch'");
+    buf_clear(&f.packets);
+    buf_clear(&f.text);
+    admin_init_db(&f.session, &f.env, bytes_str("information_schema"), &f.packets);
+    answer_describe(buf_bytes(&f.packets), &f.text);
+    assert_string_equal(buf_bytes(&f.text).p, "OK");
+    assert_string_equal(f.session.database, "information_schema");
+    buf_clear(&f.text);
+    admin_statistics(&f.env, &f.text);
+    wr_u8(&f.text, 0);
+    assert_string_equal(buf_bytes(&f.text).p,
+                        "Uptime: 77  Threads: 3  Questions: 154  Slow queries: 0  Opens: 0  Flush "
+                        "tables: 0  Open tables: 0  Queries per second avg: 2.000");
+    end(&f);
+    (void)state;
+}
+
+static void an_answer_is_appended_to_what_is_there(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", 0);
+    wr_str(&f.packets, "before");
+    admin_query(&f.session, &f.env, bytes_str("SHOW VARIABLES WHERE @@nosuch"), &f.packets);
+    assert_memory_equal(buf_bytes(&f.packets).p, "before", 6);
+    answer_describe(bytes_skip(buf_bytes(&f.packets), 6), &f.text);
+    assert_string_equal(buf_bytes(&f.text).p, NO_VARIABLE("nosuch"));
+    end(&f);
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statements_of_all_senders_are_answered),
+        cmocka_unit_test(a_mariadb_replica_is_answered),
+        cmocka_unit_test(answers_have_the_form_of_mysql_9_7),
+        cmocka_unit_test(answers_have_the_form_of_mysql_5_6),
+        cmocka_unit_test(sources_without_semi_sync_have_no_such_variables),
+        cmocka_unit_test(rights_decide_what_is_shown),
+        cmocka_unit_test(the_process_list_shows_others_only_with_the_right_to),
+        cmocka_unit_test(kill_reaches_only_those_it_may),
+        cmocka_unit_test(expressions_are_evaluated),
+        cmocka_unit_test(set_stores_all_or_nothing),
+        cmocka_unit_test(variables_can_be_read_by_the_session),
+        cmocka_unit_test(user_variables_are_bounded),
+        cmocka_unit_test(the_last_error_is_kept_for_show_warnings),
+        cmocka_unit_test(show_filters_as_asked),
+        cmocka_unit_test(binlog_events_are_handed_over),
+        cmocka_unit_test(without_logs_there_is_no_position),
+        cmocka_unit_test(an_empty_environment_is_enough),
+        cmocka_unit_test(too_much_is_refused_and_the_session_lives),
+        cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(any_bytes_are_answered),
+        cmocka_unit_test(com_init_db_and_com_statistics_are_answered),
+        cmocka_unit_test(an_answer_is_appended_to_what_is_there),
+    };
+    return RUN_TESTS(tests);
+}
