@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "binlog/event_body.h"
 #include "binlog/event_make.h"
+#include "mysql/errcode.h"
 #include "mysql/packet.h"
 #include "mysql/repl.h"
 #include "mysql/reply.h"
@@ -535,6 +536,17 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
         dump_heartbeat(d, out);
     }
     return r;
+}
+
+void dump_put_error(struct dump *d, struct buf *out, const char *text)
+{
+    struct buf message;
+    if (d->stage == DUMP_AT_LONG)
+        return;
+    buf_init(&message);
+    reply_err_encode(&message, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
+    d->seq = packet_encode(out, buf_bytes(&message), d->seq);
+    buf_fini(&message);
 }
 
 struct store_pos dump_pos(const struct dump *d)

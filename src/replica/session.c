@@ -107,7 +107,7 @@ static void log_end(const struct session *s, const char *why)
 static void fail_dump(struct session *s, const char *text)
 {
     log_end(s, text);
-    put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
+    dump_put_error(s->dump, output(s), text);
     finish(s);
 }
 
