@@ -429,7 +429,8 @@ static void prefix_source(const struct dumper *d, struct err *err)
     if (d->opts.host[0] == '/')
         err_prefix(err, "source %s", d->opts.host);
     else
-        err_prefix(err, "source %s:%u", d->opts.host, d->opts.port);
+        err_prefix(err, strchr(d->opts.host, ':') ? "source [%s]:%u" : "source %s:%u", d->opts.host,
+                   d->opts.port);
 }
 
 /* Tries the addresses from d->addr on. */
