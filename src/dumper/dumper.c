@@ -614,6 +614,11 @@ void dumper_start(struct dumper *d)
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
 {
     d->opts = *opts;
+    if (d->phase != PHASE_BACKOFF)
+        return;
+    d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
+    d->last_error[0] = 0;
+    begin(d);
 }
 
 void dumper_free(struct dumper *d)
