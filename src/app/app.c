@@ -410,6 +410,8 @@ enum app_exit app_check(const char *config_path)
     if (config_load(&c, config_path, &err) < 0 || make_tls(&c.dumper, &tls, &err) < 0 ||
         load_public_key(&c.dumper, &pem, &err) < 0) {
         fprintf(stderr, "binlogd: %s\n", err.text);
+        tls_free(tls);
+        free(pem);
         config_free(&c);
         return APP_USAGE;
     }
