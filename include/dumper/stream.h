@@ -52,7 +52,8 @@ struct stream {
     uint32_t last_timestamp; /* of the last event that has one; the source's clock, seconds */
     bool idle;               /* the last thing that came was a heartbeat */
     bool flagged;            /* the source has asked for an ACK */
-    bool unflagged;          /* a transaction ended since the source last asked for an ACK */
+    bool live;               /* all since the request came: there was a heartbeat or a flag */
+    bool unflagged;          /* once live, a transaction ended since the source last asked */
 };
 
 /* Prepares for the answer to a dump request. file NULL: the source's first file, from its start. */

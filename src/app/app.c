@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dumper/dumper.h"
+#include "mysql/auth.h"
 #include "serve.h"
 #include "status.h"
 
@@ -156,6 +157,17 @@ static int make_tls(const struct config_dumper *c, struct tls **tls, struct err 
     return *tls ? 0 : err_prefix(err, "[dumper]");
 }
 
+/* By trying it, so that a mistake shows at the start and not when a login needs the key. */
+static int check_public_key(const char *pem, struct err *err)
+{
+    static const uint8_t nonce[HANDSHAKE_NONCE];
+    struct buf out;
+    buf_init(&out);
+    int rc = auth_rsa_encrypt(&out, "", nonce, bytes_str(pem), err);
+    buf_fini(&out);
+    return rc;
+}
+
 static int load_public_key(const struct config_dumper *c, char **pem, struct err *err)
 {
     size_t n;
@@ -166,6 +178,10 @@ static int load_public_key(const struct config_dumper *c, char **pem, struct err
         !*pem)
         return err_kind_set(err, ERR_USAGE, "[dumper] public_key_file: cannot read %s",
                             c->public_key_file);
+    if (check_public_key(*pem, err) < 0) {
+        err->kind = ERR_USAGE;
+        return err_prefix(err, "[dumper] public_key_file %s", c->public_key_file);
+    }
     return 0;
 }
 
@@ -404,6 +420,8 @@ enum app_exit app_check(const char *config_path)
     if (config_load(&c, config_path, &err) < 0 || make_tls(&c.dumper, &tls, &err) < 0 ||
         load_public_key(&c.dumper, &pem, &err) < 0) {
         fprintf(stderr, "binlogd: %s\n", err.text);
+        tls_free(tls);
+        free(pem);
         config_free(&c);
         return APP_USAGE;
     }

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define GTIDS_SHOWN_MAX 200 /* characters; a longer set is given by its size */
 
@@ -22,9 +23,12 @@ static void add_pos(struct buf *out, const char *key, struct store_pos pos)
 
 static void add_source(struct buf *out, const struct config_dumper *c)
 {
-    wr_fmt(out, " source=%s", c->host);
-    if (c->host[0] != '/')
-        wr_fmt(out, ":%u", c->port);
+    if (c->host[0] == '/')
+        wr_fmt(out, " source=%s", c->host);
+    else if (strchr(c->host, ':'))
+        wr_fmt(out, " source=[%s]:%u", c->host, c->port);
+    else
+        wr_fmt(out, " source=%s:%u", c->host, c->port);
 }
 
 void status_format(struct buf *out, struct store *store, const struct dumper *dumper,

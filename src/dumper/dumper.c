@@ -445,7 +445,8 @@ static void prefix_source(const struct dumper *d, struct err *err)
     if (d->opts.host[0] == '/')
         err_prefix(err, "source %s", d->opts.host);
     else
-        err_prefix(err, "source %s:%u", d->opts.host, d->opts.port);
+        err_prefix(err, strchr(d->opts.host, ':') ? "source [%s]:%u" : "source %s:%u", d->opts.host,
+                   d->opts.port);
 }
 
 /* Tries the addresses from d->addr on. */
@@ -633,6 +634,11 @@ void dumper_start(struct dumper *d)
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
 {
     d->opts = *opts;
+    if (d->phase != PHASE_BACKOFF)
+        return;
+    d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
+    d->last_error[0] = 0;
+    begin(d);
 }
 
 void dumper_free(struct dumper *d)

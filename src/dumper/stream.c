@@ -110,7 +110,7 @@ static int on_artificial_rotate(struct stream *st, struct bytes event, struct er
 /* A heartbeat must name the place where we are: elsewhere means a hole in the bytes. */
 static int on_heartbeat(struct stream *st, const struct event_header *h, struct err *err)
 {
-    st->idle = true;
+    st->idle = st->live = true;
     if (st->expect != STREAM_AT_EVENTS || h->type != EVENT_HEARTBEAT || !h->log_pos)
         return 0;
     if (h->log_pos != (uint32_t)store_write_pos(st->store))
@@ -205,11 +205,11 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
     if (ended) {
         st->transactions++;
         st->gtid.gno = 0;
-        st->unflagged = true;
+        st->unflagged = st->live;
     }
     if (!ack_wanted)
         return 0;
-    st->flagged = true;
+    st->flagged = st->live = true;
     st->unflagged = false;
     channel_expect_seq(st->channel, 1); /* the source starts anew after asking for an ACK */
     struct ack ack = {
