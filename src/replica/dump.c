@@ -10,10 +10,10 @@
 #include "mysql/reply.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SCAN_QUANTUM (4u << 20) /* bytes left out by one dump_fill at the most */
-#define FORMAT_MAX   1024u
 /* What the events in the scratch become at the most: each of at least EVENT_HEADER bytes gets up to
  * PACKET_HEADER + PREFIX_MAX more. */
 #define FRAMED_MAX        (DUMP_SCRATCH + DUMP_SCRATCH / 2)
@@ -33,6 +33,9 @@ struct dump {
     enum dump_stage stage;
     bool first_file;
     uint64_t start_pos; /* in the present file */
+    char asked[BINFILE_NAME_MAX + 1];
+    uint64_t asked_pos;
+    uint64_t format_end; /* end of the present file's format description */
     bool by_gtid;
     struct gtid_set has; /* what the replica has */
     bool skipping;       /* the present transaction is left out */
@@ -75,17 +78,44 @@ void dump_free(struct dump *d)
     free(d);
 }
 
+/* The name that the client gave, for error texts. */
+static void note_asked(struct dump *d, struct bytes name)
+{
+    size_t n = strnlen((const char *)name.p, name.n);
+    n = n < sizeof d->asked ? n : sizeof d->asked - 1;
+    memcpy(d->asked, name.p, n);
+    d->asked[n] = 0;
+}
+
+static int too_early(const struct dump *d, struct err *err)
+{
+    return err_set(err, "Client requested %s to start replication from position < 4",
+                   words(&d->opts, "source", "master"));
+}
+
+/* What a source adds to errors of a dump that has begun. */
+static void add_place(const struct dump *d, struct err *err, uint64_t last_event,
+                      uint64_t last_byte)
+{
+    const char *name = d->cursor.file.text;
+    size_t n = strlen(err->text);
+    snprintf(err->text + n, sizeof err->text - n,
+             "; the first event '%s' at %" PRIu64 ", the last event read from './%s' at %" PRIu64
+             ", the last byte read from './%s' at %" PRIu64 ".",
+             d->asked, d->asked_pos, name, last_event, name, last_byte);
+}
+
 static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)
 {
     const char *who = words(&d->opts, "source", "master");
     if (pos < EVENT_MAGIC_LEN)
-        return err_set(err, "Client requested %s to start replication from position < 4", who);
+        return too_early(d, err);
     if (cursor_open(&d->cursor, d->opts.store, file, 0, err) < 0)
         return err_set(err, "Could not find first log file name in binary log index file");
     if (pos > d->cursor.limit)
         return err_set(err, "Client requested %s to start replication from position > file size",
                        who);
-    d->start_pos = pos;
+    d->start_pos = d->asked_pos = pos;
     return 0;
 }
 
@@ -106,6 +136,7 @@ struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t 
                       struct err *err)
 {
     struct dump *d = new_dump(opts);
+    note_asked(d, name);
     if (open_by_name(d, name, pos, err) == 0)
         return d;
     dump_free(d);
@@ -124,6 +155,17 @@ static void set_text(const struct gtid_set *set, char *dst, size_t cap)
     buf_fini(&b);
 }
 
+/* As servers print sets in messages: a newline behind each comma. */
+static void add_newlines(char *text, size_t cap)
+{
+    size_t n = strlen(text);
+    for (char *p = strchr(text, ','); p && n + 1 < cap; p = strchr(p + 1, ',')) {
+        memmove(p + 2, p + 1, n - (size_t)(p + 1 - text) + 1);
+        p[1] = '\n';
+        n++;
+    }
+}
+
 static int purged(const struct dump *d, const struct gtid_set *first, struct err *err)
 {
     char has[120], lacks[120];
@@ -134,6 +176,8 @@ static int purged(const struct dump *d, const struct gtid_set *first, struct err
     set_text(&d->has, has, sizeof has);
     set_text(&missing, lacks, sizeof lacks);
     gtid_set_fini(&missing);
+    add_newlines(has, sizeof has);
+    add_newlines(lacks, sizeof lacks);
     if (d->opts.old_words)
         return err_set(err, "The slave is connecting using CHANGE MASTER TO "
                             "MASTER_AUTO_POSITION = 1, but the master has purged binary logs "
@@ -179,7 +223,10 @@ struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint
     d->by_gtid = true;
     gtid_set_swap(&d->has, set);
     bool named = name.n && name.p[0];
-    if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, err)) == 0)
+    note_asked(d, name);
+    if (pos < EVENT_MAGIC_LEN)
+        too_early(d, err);
+    else if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, err)) == 0)
         return d;
     dump_free(d);
     return NULL;
@@ -254,22 +301,42 @@ static int check_checksum(const struct dump *d, uint64_t end, struct err *err)
 {
     if (!d->format.crc_len || d->opts.checksum != DUMP_CHECKSUM_UNDECLARED)
         return 0;
-    const char *name = d->cursor.file.text;
-    return err_set(err,
-                   "%s can not handle replication events with the checksum that %s is configured "
-                   "to log; the first event '%s' at %" PRIu64
-                   ", the last event read from './%s' at "
-                   "%" PRIu64 ", the last byte read from './%s' at %" PRIu64 ".",
-                   words(&d->opts, "Replica", "Slave"), words(&d->opts, "source", "master"), name,
-                   d->start_pos, name, end, name, end);
+    err_set(err,
+            "%s can not handle replication events with the checksum that %s is configured to log",
+            words(&d->opts, "Replica", "Slave"), words(&d->opts, "source", "master"));
+    add_place(d, err, end, end);
+    return -1;
 }
 
-static void put_format(struct dump *d, struct buf *out, struct bytes event)
+/* Whether the first transaction behind the format description is one that the replica has, as far
+ * as the scratch shows it: then the replica goes on and is not begun. */
+static bool resumes(const struct dump *d, struct bytes in)
+{
+    struct event_header h;
+    struct gtid g;
+    struct err ignored;
+    if (gtid_set_empty(&d->has))
+        return false;
+    while (in.n >= EVENT_HEADER) {
+        event_header_decode(&h, in.p);
+        if (h.length < EVENT_HEADER || h.length > in.n)
+            break;
+        if (h.type == EVENT_GTID || h.type == EVENT_GTID_TAGGED)
+            return event_gtid_decode(&g, &h, bytes_of(in.p, h.length - d->format.crc_len),
+                                     &ignored) == 0 &&
+                   gtid_set_contains(&d->has, &g);
+        in = bytes_skip(in, h.length);
+    }
+    return false;
+}
+
+/* behind: what follows the event in the file, as far as it is at hand. */
+static void put_format(struct dump *d, struct buf *out, struct bytes event, struct bytes behind)
 {
     size_t start = begin_made(d, out);
     if (d->start_pos > EVENT_MAGIC_LEN)
         event_make_mid_file_format(out, event, d->format.own_crc);
-    else if (d->first_file && d->by_gtid && !gtid_set_empty(&d->has))
+    else if (d->first_file && d->by_gtid && resumes(d, behind))
         event_make_resumed_format(out, event, d->format.own_crc);
     else
         wr_bytes(out, event);
@@ -278,9 +345,9 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event)
 
 static enum dump_result send_format(struct dump *d, struct buf *out, struct err *err)
 {
-    uint8_t head[FORMAT_MAX];
+    uint8_t *head = d->opts.scratch;
     size_t got;
-    switch (cursor_peek(&d->cursor, EVENT_MAGIC_LEN, head, sizeof head, &got, err)) {
+    switch (cursor_peek(&d->cursor, EVENT_MAGIC_LEN, head, DUMP_SCRATCH, &got, err)) {
     case CURSOR_DATA:
         break;
     case CURSOR_COLD:
@@ -303,7 +370,8 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
     uint64_t end = EVENT_MAGIC_LEN + h.length;
     if (check_checksum(d, end, err) < 0)
         return DUMP_FAILED;
-    put_format(d, out, bytes_of(head, h.length));
+    put_format(d, out, bytes_of(head, h.length), bytes_of(head + h.length, got - h.length));
+    d->format_end = end;
     cursor_advance(&d->cursor, d->start_pos > end ? d->start_pos : end);
     d->begun = true;
     d->first_file = false;
@@ -362,6 +430,18 @@ static void begin_long(struct dump *d, struct buf *out, uint32_t length)
     d->stage = DUMP_AT_LONG;
 }
 
+/* The position that was asked for is inside an event, or the file is damaged. */
+static void bad_length(const struct dump *d, const struct event_header *h, struct err *err)
+{
+    if (h->length < EVENT_HEADER)
+        err_set(err, "bogus data in log event");
+    else
+        err_set(err,
+                "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on %s",
+                words(&d->opts, "source", "master"));
+    add_place(d, err, d->format_end, d->cursor.pos + EVENT_HEADER);
+}
+
 /* Frames whole events of in, up to where a long one begins; returns the bytes used. out has room.
  */
 static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
@@ -372,13 +452,13 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
         const uint8_t *p = in.p + used;
         struct event_header h;
         event_header_decode(&h, p);
-        if (h.length < EVENT_HEADER || h.length > EVENT_MAX) {
-            err_set(err, "%s holds no event at %" PRIu64, d->cursor.file.text,
-                    d->cursor.pos + used);
-            d->skipped = d->skipping = false;
-            used = SIZE_MAX;
-            break;
+        bool bad = h.length < EVENT_HEADER || h.length > EVENT_MAX;
+        if (bad && !used) {
+            bad_length(d, &h, err);
+            return SIZE_MAX;
         }
+        if (bad) /* after what is good has been sent */
+            break;
         if (h.length > in.n - used)
             break;
         if (d->by_gtid)
@@ -457,6 +537,12 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
         cursor_advance(&d->cursor, used);
         return DUMP_MORE;
     }
+    if (d->cursor.pos + got >= d->cursor.limit) { /* T ends no event here */
+        err_set(err, "binlog truncated in the middle of event; consider out of disk space on %s",
+                words(&d->opts, "source", "master"));
+        add_place(d, err, d->format_end, d->cursor.limit);
+        return DUMP_FAILED;
+    }
     if (got < DUMP_SCRATCH) { /* the rest of the event is not in memory */
         d->cold_skip = got;
         return DUMP_COLD;
@@ -524,16 +610,17 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
     if (r == DUMP_COLD)
         cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);
     d->cold_skip = 0;
+    if ((r == DUMP_IDLE || r == DUMP_EOF) &&
+        d->skipped) { /* the replica has to learn where it is */
+        d->skipped = false;
+        dump_heartbeat(d, out);
+    }
     if (r == DUMP_EOF) {
         wr_u24(out, 5);
         wr_u8(out, d->seq++);
         wr_u8(out, REPLY_EOF);
         wr_u16(out, 0); /* warnings */
         wr_u16(out, STATUS_AUTOCOMMIT);
-    }
-    if (r == DUMP_IDLE && d->skipped) { /* the replica must not wait for a sign of life */
-        d->skipped = false;
-        dump_heartbeat(d, out);
     }
     return r;
 }

@@ -293,7 +293,7 @@ static void on_register(struct session *s, struct bytes payload)
     struct repl_registered r;
     struct err err;
     if (repl_register_decode(&r, payload, &err) < 0) {
-        put_error(s, ER_UNKNOWN_ERROR, "Wrong parameters to function register_slave");
+        put_error(s, ER_MALFORMED_PACKET, "Malformed communication packet.");
         return;
     }
     s->server_id = r.server_id;
