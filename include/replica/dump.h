@@ -63,6 +63,6 @@ void dump_heartbeat(struct dump *d, struct buf *out);
 void dump_put_error(struct dump *d, struct buf *out, const char *text);
 /* Where the dump is, for lists. */
 struct store_pos dump_pos(const struct dump *d);
-uint64_t dump_sent(const struct dump *d); /* bytes of events */
+uint64_t dump_passed(const struct dump *d); /* bytes of events, sent or left out */
 
 #endif

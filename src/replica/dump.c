@@ -43,7 +43,7 @@ struct dump {
     bool begun;          /* a format description was sent */
     struct fde format;
     uint8_t seq;
-    uint64_t sent;
+    uint64_t passed;    /* bytes of events sent or left out */
     uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */
     /* A long event: what is left of the message, and of the packet. */
     uint64_t message_left;
@@ -485,6 +485,7 @@ static void take_long(struct dump *d, struct buf *out, const uint8_t *p)
     event_header_decode(&h, p);
     if (d->skipping) {
         d->skipped = true;
+        d->passed += h.length;
         cursor_advance(&d->cursor, h.length);
         return;
     }
@@ -533,7 +534,7 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
     if (used == SIZE_MAX)
         return DUMP_FAILED;
     if (used) {
-        d->sent += used;
+        d->passed += used;
         cursor_advance(&d->cursor, used);
         return DUMP_MORE;
     }
@@ -575,7 +576,7 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
         return stop_for(d, r);
     buf_commit(out, got);
     cursor_advance(&d->cursor, got);
-    d->sent += got;
+    d->passed += got;
     d->packet_left -= (uint32_t)got;
     d->message_left -= got;
     return DUMP_MORE;
@@ -600,12 +601,11 @@ static enum dump_result step(struct dump *d, struct buf *out, struct err *err)
 enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
 {
     size_t before = out->len;
-    uint64_t from = d->cursor.pos;
+    uint64_t from = d->passed;
     enum dump_result r = DUMP_MORE;
     if (d->cursor.fetch)
         return DUMP_COLD;
-    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM &&
-           d->cursor.pos - from < SCAN_QUANTUM)
+    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM && d->passed - from < SCAN_QUANTUM)
         r = step(d, out, err);
     if (r == DUMP_COLD)
         cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);
@@ -641,7 +641,7 @@ struct store_pos dump_pos(const struct dump *d)
     return (struct store_pos){d->cursor.file.text, d->cursor.pos};
 }
 
-uint64_t dump_sent(const struct dump *d)
+uint64_t dump_passed(const struct dump *d)
 {
-    return d->sent;
+    return d->passed;
 }

@@ -22,6 +22,7 @@
 #define LOGIN_SECONDS    10.0
 #define IDLE_SECONDS     28800.0 /* wait_timeout's default */
 #define STALL_SECONDS    60.0
+#define AGAIN_SECONDS    1e-6 /* the next turn of the loop */
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
 #define LOW_WATER        (DUMP_QUANTUM / 4)
@@ -101,7 +102,7 @@ static void log_end(const struct session *s, const char *why)
     log_info("replica",
              "session %" PRIu32 ": dump to server_id %" PRIu32 " ends at %s:%" PRIu64
              " after %" PRIu64 " bytes: %s",
-             s->id, s->server_id, pos.file, pos.pos, dump_sent(s->dump), why);
+             s->id, s->server_id, pos.file, pos.pos, dump_passed(s->dump), why);
 }
 
 static void fail_dump(struct session *s, const char *text)
@@ -114,8 +115,10 @@ static void fail_dump(struct session *s, const char *text)
 static void pump(struct session *s)
 {
     struct err err;
-    s->waiting = false;
+    s->waiting = s->again = false;
+    size_t out_before = channel_queued(&s->channel);
     enum dump_result r = dump_fill(s->dump, output(s), &err);
+    bool silent = channel_queued(&s->channel) == out_before;
     switch (r) {
     case DUMP_MORE: /* drained comes when there is room */
     case DUMP_COLD:
@@ -134,6 +137,10 @@ static void pump(struct session *s)
         return;
     }
     conn_flush(s->channel.conn);
+    if (r == DUMP_MORE && silent && s->channel.conn) {
+        s->again = true; /* all was left out: nothing will drain */
+        arm(s, AGAIN_SECONDS);
+    }
     if (r == DUMP_IDLE && s->channel.conn && !channel_queued(&s->channel))
         channel_trim(&s->channel);
 }
@@ -463,7 +470,9 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
         channel_close(&s->channel, "idle for %.0f s", IDLE_SECONDS);
         break;
     case SESSION_DUMPING:
-        if (s->waiting)
+        if (s->again)
+            pump(s);
+        else if (s->waiting)
             beat(s);
         else if (!s->dump || channel_queued(&s->channel))
             channel_close(&s->channel, "the replica took nothing for %.0f s", STALL_SECONDS);

@@ -42,6 +42,7 @@ struct session {
     struct dump *dump;
     bool by_gtid;
     bool waiting; /* for T to move */
+    bool again;   /* goes on in the next turn */
     double heartbeat_s;
 };
 
