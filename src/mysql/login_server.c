@@ -260,18 +260,21 @@ static enum login_step switch_plugin(struct login_server *ls)
     return LOGIN_MORE;
 }
 
-/* Only with CLIENT_PLUGIN_AUTH does a client say which plugin it used, and can change it. */
+/* Only with CLIENT_PLUGIN_AUTH does a client say which plugin it used, and can change it. As a server
+ * does, an account whose plugin is not the greeting's is always asked anew: a MariaDB replica names
+ * the right plugin but sends nothing for a greeting that it does not know. */
 static enum login_step identify(struct login_server *ls, const struct handshake_answer *a,
                                 struct err *err)
 {
     bool names_plugin = a->caps & CAP_PLUGIN_AUTH;
-    const char *wanted = auth_plugin_name(ls->account.plugin);
-    struct bytes used = names_plugin ? a->plugin : bytes_str(AUTH_NATIVE);
+    bool greeted = ls->account.plugin == AUTH_PLUGIN_CACHING_SHA2;
     if (!(a->caps & CAP_SECURE_CONNECTION) && !names_plugin)
         return refuse_old(ls, true, err);
-    if (bytes_eq(used, bytes_str(wanted)))
+    if (!names_plugin)
+        return greeted ? refuse_old(ls, true, err) : judge(ls, a->auth, err);
+    if (greeted && bytes_eq(a->plugin, bytes_str(AUTH_CACHING_SHA2)))
         return judge(ls, a->auth, err);
-    return names_plugin ? switch_plugin(ls) : refuse_old(ls, true, err);
+    return switch_plugin(ls);
 }
 
 static enum login_step on_response(struct login_server *ls, struct bytes payload, struct err *err)
