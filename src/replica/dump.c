@@ -32,6 +32,8 @@ struct dump {
     enum dump_stage stage;
     bool first_file;
     uint64_t start_pos; /* in the present file */
+    struct binfile_name asked; /* what the client asked for; no name when it was found by GTIDs */
+    uint64_t asked_pos;
     bool by_gtid;
     struct gtid_set has; /* what the replica has */
     bool skipping;       /* the present transaction is left out */
@@ -58,6 +60,7 @@ static struct dump *new_dump(const struct dump_opts *opts)
 {
     struct dump *d = mem_alloc(sizeof *d);
     d->opts = *opts;
+    d->asked_pos = EVENT_MAGIC_LEN;
     d->cursor.fd = -1;
     d->first_file = true;
     d->seq = 1;
@@ -84,7 +87,7 @@ static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos
     if (pos > d->cursor.limit)
         return err_set(err, "Client requested %s to start replication from position > file size",
                        who);
-    d->start_pos = pos;
+    d->start_pos = d->asked_pos = pos;
     return 0;
 }
 
@@ -98,6 +101,7 @@ static int open_by_name(struct dump *d, struct bytes name, uint64_t pos, struct 
         file = store_files(d->opts.store)->at[0];
     else if (!name.n || binfile_name_parse(&file, name, &ignored) < 0)
         return err_set(err, "Could not find first log file name in binary log index file");
+    d->asked = file;
     return open_at(d, &file, pos, err);
 }
 
@@ -111,14 +115,20 @@ struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t 
     return NULL;
 }
 
-/* The text of a set, cut where an error message would become too long. */
+/* The text of a set, cut where an error message would become too long. Servers begin a line with
+ * each UUID. */
 static void set_text(const struct gtid_set *set, char *dst, size_t cap)
 {
     struct buf b;
+    size_t n = 0;
     buf_init(&b);
     gtid_set_format(set, &b);
-    size_t n = b.len < cap ? b.len : cap - 1;
-    memcpy(dst, buf_bytes(&b).p ? (const void *)buf_bytes(&b).p : "", n);
+    struct bytes text = buf_bytes(&b);
+    for (size_t i = 0; i < text.n && n + 2 < cap; i++) {
+        dst[n++] = (char)text.p[i];
+        if (text.p[i] == ',')
+            dst[n++] = '\n';
+    }
     dst[n] = 0;
     buf_fini(&b);
 }
@@ -147,7 +157,7 @@ static int purged(const struct dump *d, const struct gtid_set *first, struct err
 }
 
 /* The newest file before which there is nothing that the replica lacks. */
-static int open_by_set(struct dump *d, struct err *err)
+static int open_by_set(struct dump *d, uint64_t pos, struct err *err)
 {
     struct store *store = d->opts.store;
     const struct binfile_list *files = store_files(store);
@@ -161,7 +171,7 @@ static int open_by_set(struct dump *d, struct err *err)
         if (gtid_set_decode(store_previous_gtids(store, i), &previous, err) < 0)
             break;
         if (gtid_set_is_subset(&previous, &d->has)) {
-            rc = open_at(d, &files->at[i], EVENT_MAGIC_LEN, err);
+            rc = open_at(d, &files->at[i], pos, err);
             break;
         }
         if (i == 0)
@@ -178,7 +188,7 @@ struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint
     d->by_gtid = true;
     gtid_set_swap(&d->has, set);
     bool named = name.n && name.p[0];
-    if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, err)) == 0)
+    if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, pos, err)) == 0)
         return d;
     dump_free(d);
     return NULL;
@@ -249,18 +259,28 @@ static void send_rotate(struct dump *d, struct buf *out)
     d->stage = DUMP_AT_FORMAT;
 }
 
+/* An error while reading, in the form that replicas log: where the dump began and where it is. */
+static int reading_error(const struct dump *d, uint64_t event, uint64_t byte, const char *text,
+                         struct err *err)
+{
+    const char *name = d->cursor.file.text;
+    return err_set(err,
+                   "%s; the first event '%s' at %" PRIu64 ", the last event read from './%s' at "
+                   "%" PRIu64 ", the last byte read from './%s' at %" PRIu64 ".",
+                   text, d->asked.text, d->asked_pos, name, event, name, byte);
+}
+
 static int check_checksum(const struct dump *d, uint64_t end, struct err *err)
 {
     if (!d->format.crc_len || d->opts.checksum != DUMP_CHECKSUM_UNDECLARED)
         return 0;
-    const char *name = d->cursor.file.text;
-    return err_set(err,
-                   "%s can not handle replication events with the checksum that %s is configured "
-                   "to log; the first event '%s' at %" PRIu64
-                   ", the last event read from './%s' at "
-                   "%" PRIu64 ", the last byte read from './%s' at %" PRIu64 ".",
-                   words(&d->opts, "Replica", "Slave"), words(&d->opts, "source", "master"), name,
-                   d->start_pos, name, end, name, end);
+    return reading_error(d, end, end,
+                         words(&d->opts,
+                               "Replica can not handle replication events with the checksum that "
+                               "source is configured to log",
+                               "Slave can not handle replication events with the checksum that "
+                               "master is configured to log"),
+                         err);
 }
 
 static void put_format(struct dump *d, struct buf *out, struct bytes event)
@@ -372,8 +392,8 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
         struct event_header h;
         event_header_decode(&h, p);
         if (h.length < EVENT_HEADER || h.length > EVENT_MAX) {
-            err_set(err, "%s holds no event at %" PRIu64, d->cursor.file.text,
-                    d->cursor.pos + used);
+            reading_error(d, d->cursor.pos + used, d->cursor.pos + used + EVENT_HEADER,
+                          "bogus data in log event", err);
             d->skipped = d->skipping = false;
             used = SIZE_MAX;
             break;
@@ -439,6 +459,16 @@ static int next_file(struct dump *d, struct err *err)
     return 0;
 }
 
+/* T is the end of an event: what crosses it is none, as when the client asked for a position
+ * inside of one. */
+static bool event_fits(const struct dump *d, const uint8_t *p, size_t got)
+{
+    struct event_header h = {.length = EVENT_HEADER};
+    if (got >= EVENT_HEADER)
+        event_header_decode(&h, p);
+    return d->cursor.pos + h.length <= d->cursor.limit;
+}
+
 static enum dump_result send_events(struct dump *d, struct buf *out, struct err *err)
 {
     size_t got;
@@ -455,6 +485,16 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
         d->sent += used;
         cursor_advance(&d->cursor, used);
         return DUMP_MORE;
+    }
+    if (!event_fits(d, d->opts.scratch, got)) {
+        reading_error(d, d->cursor.pos, d->cursor.limit,
+                      words(&d->opts,
+                            "binlog truncated in the middle of event; consider out of disk space "
+                            "on source",
+                            "binlog truncated in the middle of event; consider out of disk space "
+                            "on master"),
+                      err);
+        return DUMP_FAILED;
     }
     if (got < DUMP_SCRATCH) { /* the rest of the event is not in memory */
         d->cold_skip = got;
@@ -523,16 +563,16 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
     if (r == DUMP_COLD)
         cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);
     d->cold_skip = 0;
+    if ((r == DUMP_IDLE || r == DUMP_EOF) && d->skipped) {
+        d->skipped = false; /* nothing follows that would tell the replica where it is */
+        dump_heartbeat(d, out);
+    }
     if (r == DUMP_EOF) {
         wr_u24(out, 5);
         wr_u8(out, d->seq++);
         wr_u8(out, REPLY_EOF);
         wr_u16(out, 0); /* warnings */
         wr_u16(out, STATUS_AUTOCOMMIT);
-    }
-    if (r == DUMP_IDLE && d->skipped) { /* the replica must not wait for a sign of life */
-        d->skipped = false;
-        dump_heartbeat(d, out);
     }
     return r;
 }
