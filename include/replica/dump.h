@@ -58,6 +58,9 @@ enum dump_result {
 enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err);
 /* Appends a heartbeat for the place last sent; nothing before the first event went out. */
 void dump_heartbeat(struct dump *d, struct buf *out);
+/* The sequence number of the packet that would come next; -1 inside a long event, where no other
+ * packet can. */
+int dump_next_seq(const struct dump *d);
 /* Where the dump is, for lists. */
 struct store_pos dump_pos(const struct dump *d);
 uint64_t dump_sent(const struct dump *d); /* bytes of events */

@@ -577,6 +577,11 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
     return r;
 }
 
+int dump_next_seq(const struct dump *d)
+{
+    return d->stage == DUMP_AT_LONG ? -1 : d->seq;
+}
+
 struct store_pos dump_pos(const struct dump *d)
 {
     return (struct store_pos){d->cursor.file.text, d->cursor.pos};

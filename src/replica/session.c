@@ -106,8 +106,12 @@ static void log_end(const struct session *s, const char *why)
 
 static void fail_dump(struct session *s, const char *text)
 {
+    int seq = dump_next_seq(s->dump);
     log_end(s, text);
-    put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
+    if (seq >= 0) {
+        channel_expect_seq(&s->channel, (uint8_t)seq);
+        put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
+    }
     finish(s);
 }
 

@@ -127,6 +127,8 @@ class Client:
         while True:
             header = self._recv_exactly(4)
             size = int.from_bytes(header[:3], "little")
+            if header[3] != self.seq:
+                raise LostConnection(f"packet {header[3]} came out of order, not {self.seq}")
             self.seq = (header[3] + 1) & 0xFF
             payload += self._recv_exactly(size)
             if size < FRAGMENT_MAX:
