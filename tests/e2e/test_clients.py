@@ -138,7 +138,8 @@ class Statements(Clients):
         self.assertEqual(self.daemon.connect().server_version, f"{version}-binlogd")
 
     def test_mysql_client_greets(self):
-        code, out, complaint = self.run_client(self.source.client(), "-e", "status")
+        code, out, complaint = self.run_client(self.source.client(), "--commands",
+                                               "-e", "status")
         self.assertEqual((code, complaint), (0, ""))
         self.assertIn("-binlogd", out)
 
