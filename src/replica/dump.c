@@ -553,13 +553,15 @@ static enum dump_result step(struct dump *d, struct buf *out, struct err *err)
 enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
 {
     size_t before = out->len;
-    uint64_t from = d->cursor.pos;
+    uint64_t scanned = 0;
     enum dump_result r = DUMP_MORE;
     if (d->cursor.fetch)
         return DUMP_COLD;
-    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM &&
-           d->cursor.pos - from < SCAN_QUANTUM)
+    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM && scanned < SCAN_QUANTUM) {
+        uint64_t from = d->cursor.pos;
         r = step(d, out, err);
+        scanned += d->cursor.pos > from ? d->cursor.pos - from : 0; /* less: the next file */
+    }
     if (r == DUMP_COLD)
         cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);
     d->cold_skip = 0;

@@ -22,6 +22,7 @@
 #define LOGIN_SECONDS    10.0
 #define IDLE_SECONDS     28800.0 /* wait_timeout's default */
 #define STALL_SECONDS    60.0
+#define AT_ONCE_SECONDS  1e-6 /* in the next turn of the loop */
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
 #define LOW_WATER        (DUMP_QUANTUM / 4)
@@ -121,7 +122,9 @@ static void pump(struct session *s)
     s->waiting = false;
     enum dump_result r = dump_fill(s->dump, output(s), &err);
     switch (r) {
-    case DUMP_MORE: /* drained comes when there is room */
+    case DUMP_MORE: /* drained comes when there is room, but not when all was left out */
+        arm(s, channel_queued(&s->channel) ? STALL_SECONDS : AT_ONCE_SECONDS);
+        break;
     case DUMP_COLD:
         arm(s, STALL_SECONDS);
         break;
@@ -471,6 +474,8 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
             beat(s);
         else if (!s->dump || channel_queued(&s->channel))
             channel_close(&s->channel, "the replica took nothing for %.0f s", STALL_SECONDS);
+        else
+            pump(s);
         break;
     case SESSION_ENDING:
         channel_close(&s->channel, "done");
