@@ -288,7 +288,7 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event)
     size_t start = begin_made(d, out);
     if (d->start_pos > EVENT_MAGIC_LEN)
         event_make_mid_file_format(out, event, d->format.own_crc);
-    else if (d->first_file && d->by_gtid && !gtid_set_empty(&d->has))
+    else if (d->first_file && d->by_gtid && !*d->asked.text && !gtid_set_empty(&d->has))
         event_make_resumed_format(out, event, d->format.own_crc);
     else
         wr_bytes(out, event);
