@@ -70,6 +70,9 @@ struct repl_dump_request {
     struct bytes gtids; /* COM_BINLOG_DUMP_GTID only: the encoded set */
 };
 
+#define REPL_MALFORMED "Malformed communication packet."
+
+/* err has the text that a source answers with: REPL_MALFORMED for error 1835, others for 1105. */
 int repl_register_decode(struct repl_registered *r, struct bytes payload, struct err *err);
 int repl_dump_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);
 int repl_dump_gtid_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);

@@ -66,23 +66,34 @@ int repl_event_prefix_decode(struct bytes payload, bool semi_sync, bool *ack_wan
     return prefix;
 }
 
-static struct bytes rd_str8(struct rd *r)
+/* A string behind its length byte, which must not say more than is there. */
+static int rd_str8(struct rd *r, const char *complaint, struct bytes *text, struct err *err)
 {
+    if (!rd_left(r))
+        return err_set(err, "%s", REPL_MALFORMED);
     uint8_t n = rd_u8(r);
-    return rd_bytes(r, n);
+    if (n > rd_left(r))
+        return err_set(err, "%s", complaint);
+    *text = rd_bytes(r, n);
+    return 0;
 }
 
 int repl_register_decode(struct repl_registered *r, struct bytes payload, struct err *err)
 {
     struct rd in = rd_of(payload);
+    struct bytes host, unused;
     rd_u8(&in);
     r->server_id = rd_u32(&in);
-    struct bytes host = rd_str8(&in);
-    rd_str8(&in); /* user and password: shown by nobody here */
-    rd_str8(&in);
+    if (in.bad)
+        return err_set(err, "%s", REPL_MALFORMED);
+    if (rd_str8(&in, "Failed to register replica: too long 'report-host'", &host, err) < 0 ||
+        rd_str8(&in, "Failed to register replica: too long 'report-user'", &unused, err) < 0 ||
+        rd_str8(&in, "Failed to register replica; too long 'report-password'", &unused, err) < 0)
+        return -1;
     r->port = rd_u16(&in);
+    rd_bytes(&in, 8); /* rank and source id, unused */
     if (in.bad || bytes_to_str(host, r->host, sizeof r->host) < 0)
-        return err_set(err, "malformed COM_REGISTER_SLAVE");
+        return err_set(err, "Wrong parameters when registering replica");
     return 0;
 }
 

@@ -143,27 +143,22 @@ struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t 
     return NULL;
 }
 
-/* The text of a set, cut where an error message would become too long. */
+/* The text of a set, cut where an error message would become too long. Servers begin a line with
+ * each UUID. */
 static void set_text(const struct gtid_set *set, char *dst, size_t cap)
 {
     struct buf b;
     buf_init(&b);
     gtid_set_format(set, &b);
-    size_t n = b.len < cap ? b.len : cap - 1;
-    memcpy(dst, buf_bytes(&b).p ? (const void *)buf_bytes(&b).p : "", n);
+    size_t n = 0;
+    struct bytes text = buf_bytes(&b);
+    for (size_t k = 0; k < text.n && n + 2 < cap; k++) {
+        dst[n++] = (char)text.p[k];
+        if (text.p[k] == ',')
+            dst[n++] = '\n';
+    }
     dst[n] = 0;
     buf_fini(&b);
-}
-
-/* As servers print sets in messages: a newline behind each comma. */
-static void add_newlines(char *text, size_t cap)
-{
-    size_t n = strlen(text);
-    for (char *p = strchr(text, ','); p && n + 1 < cap; p = strchr(p + 1, ',')) {
-        memmove(p + 2, p + 1, n - (size_t)(p + 1 - text) + 1);
-        p[1] = '\n';
-        n++;
-    }
 }
 
 static int purged(const struct dump *d, const struct gtid_set *first, struct err *err)
@@ -176,8 +171,6 @@ static int purged(const struct dump *d, const struct gtid_set *first, struct err
     set_text(&d->has, has, sizeof has);
     set_text(&missing, lacks, sizeof lacks);
     gtid_set_fini(&missing);
-    add_newlines(has, sizeof has);
-    add_newlines(lacks, sizeof lacks);
     if (d->opts.old_words)
         return err_set(err, "The slave is connecting using CHANGE MASTER TO "
                             "MASTER_AUTO_POSITION = 1, but the master has purged binary logs "

@@ -289,7 +289,7 @@ static void on_dump(struct session *s, struct bytes payload)
                   "Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) "
                   "for this operation");
     } else if (rc < 0) {
-        put_error(s, ER_MALFORMED_PACKET, "Malformed communication packet.");
+        put_error(s, ER_MALFORMED_PACKET, REPL_MALFORMED);
     } else {
         start_dump(s, &r);
     }
@@ -300,7 +300,8 @@ static void on_register(struct session *s, struct bytes payload)
     struct repl_registered r;
     struct err err;
     if (repl_register_decode(&r, payload, &err) < 0) {
-        put_error(s, ER_MALFORMED_PACKET, "Malformed communication packet.");
+        bool malformed = strcmp(err.text, REPL_MALFORMED) == 0;
+        put_error(s, malformed ? ER_MALFORMED_PACKET : ER_UNKNOWN_ERROR, err.text);
         return;
     }
     s->server_id = r.server_id;

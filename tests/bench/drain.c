@@ -1,8 +1,10 @@
 /* Reads a binlog dump from standard input, a socket, and throws it away: how fast can the source
  * send? It only follows the packet headers, to see the EOF or ERR packet that ends a dump that
- * does not wait. Prints the payload bytes; exits 1 when the source ended with an error. */
+ * does not wait. With a number of bytes as argument a dump that waits is over when so many bytes
+ * of events have come. Prints the bytes; exits 1 when the source ended with an error. */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 1 << 20, HEADER_SIZE = 4 };
@@ -13,7 +15,8 @@ struct walk {
     unsigned char head[HEADER_SIZE + 1]; /* packet header and first payload byte */
     size_t have;                         /* bytes collected in head */
     size_t skip;                         /* bytes of the present packet still to come */
-    uint64_t total;
+    uint64_t total; /* bytes of events */
+    uint64_t goal;  /* 0: until the EOF packet */
 };
 
 /* Looks at a complete head: 0 when a packet of events follows, 1 for EOF, -1 for ERR. */
@@ -24,10 +27,10 @@ static int walk_head(struct walk *walk)
         return -1;
     if (walk->head[4] == 0xfe && length < 9)
         return 1;
-    walk->total += length;
+    walk->total += length - 1;
     walk->skip = length - 1;
     walk->have = 0;
-    return 0;
+    return walk->goal && walk->total >= walk->goal ? 1 : 0;
 }
 
 /* Takes what was read: 0 while the dump goes on, 1 after EOF, -1 after ERR. */
@@ -49,9 +52,9 @@ static int walk_feed(struct walk *walk, const unsigned char *data, size_t size)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    struct walk walk = {0};
+    struct walk walk = {.goal = argc > 1 ? strtoull(argv[1], NULL, 10) : 0};
     int end = 0;
     while (end == 0) {
         ssize_t got = read(STDIN_FILENO, buffer, sizeof(buffer));

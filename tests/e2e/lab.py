@@ -24,6 +24,9 @@ import myclient
 PASSWORD = "Repl-secret_7"
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IN_USE_OFFSET = 4 + 17
+# Both are said in full: which of them is the default changed within 9.x.
+WITH_GTIDS = ["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]
+WITHOUT_GTIDS = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]
 _started = []
 
 
@@ -78,6 +81,12 @@ def read_text(path):
             return file.read()
     except FileNotFoundError:
         return ""
+
+
+def cpu_seconds(pid):
+    """CPU time that a process has used so far, in seconds."""
+    fields = read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _quiet(command, cwd=None, text=""):
@@ -172,8 +181,15 @@ class Server:
         return options + (["--user=root"] if os.geteuid() == 0 else [])
 
     def start(self, *extra):
+        self.launch(*extra)
+        return self.wait_ready()
+
+    def launch(self, *extra):
+        """The first half of start(): does not wait until the server answers."""
         command = self.mysqld() + self.common_options() + self.options + list(extra)
         self.process = spawn(command, os.path.join(self.dir, "stdout.log"))
+
+    def wait_ready(self):
         wait_until(self._ready, 60, f"{self.family} to start", 0.05)
         return self
 
@@ -278,6 +294,93 @@ class Server:
 
     replicas_statement = "SHOW SLAVE HOSTS"
 
+    # How a server of this family is made a replica; the old words, unless a subclass has others.
+    replica_words = {"CHANGE": "CHANGE MASTER TO", "SOURCE": "MASTER", "REPLICA": "SLAVE"}
+    change_extra = {}
+
+    def replicate_from(self, port, at=None, start=True, **keys):
+        """Make it a replica of the server at `port`; `at` is (file, position), None for GTIDs.
+
+        More keys are those of CHANGE … TO without the word for the source, as ssl=1.
+        """
+        words = self.replica_words
+        values = {"host": "127.0.0.1", "port": port, "user": "repl", "password": PASSWORD,
+                  "connect_retry": 1, **self.change_extra, **keys}
+        values.update({"log_file": at[0], "log_pos": at[1]} if at else self.by_gtid)
+        texts = []
+        for key, value in values.items():
+            name = {"get_public_key": f"GET_{words['SOURCE']}_PUBLIC_KEY"}.get(
+                key, f"{words['SOURCE']}_{key.upper()}")
+            texts.append(f"{name}={value}" if isinstance(value, int) or key == "use_gtid"
+                         else f"{name}='{value}'")
+        self.query(f"{words['CHANGE']} {', '.join(texts)}")
+        if start:
+            self.start_replica()
+
+    by_gtid = {"auto_position": 1}
+
+    def start_replica(self, thread=""):
+        self.query(f"START {self.replica_words['REPLICA']} {thread}")
+
+    def stop_replica(self, thread=""):
+        self.query(f"STOP {self.replica_words['REPLICA']} {thread}")
+
+    def promote(self):
+        """End being a replica and take writes."""
+        self.stop_replica()
+        self.query(f"RESET {self.replica_words['REPLICA']} ALL")
+        self.query("SET GLOBAL read_only=OFF")
+
+    def replica_status(self):
+        """SHOW REPLICA STATUS with the new names of columns; {} when it is no replica."""
+        with self.connect() as client:
+            rows = client.query_dicts(f"SHOW {self.replica_words['REPLICA']} STATUS")
+        if not rows:
+            return {}
+        return {key.replace("Master", "Source").replace("Slave", "Replica"): value
+                for key, value in rows[0].items()}
+
+    def executed(self):
+        """(file, position) of the source up to which this replica has executed."""
+        status = self.replica_status()
+        return status["Relay_Source_Log_File"], int(status["Exec_Source_Log_Pos"])
+
+    def wait_receiving(self, timeout=20):
+        """Wait until the receiver has connected; its error when it gave up."""
+        def receiving():
+            status = self.replica_status()
+            if status["Replica_IO_Running"] == "No":
+                raise AssertionError(f"the receiver stopped: {status['Last_IO_Error']}")
+            return status["Replica_IO_Running"] == "Yes"
+        wait_until(receiving, timeout, "the receiver to connect", 0.05)
+
+    def wait_executed(self, goal, timeout=40):
+        """Wait until everything up to `goal`, a (file, position), is executed here."""
+        def done():
+            status = self.replica_status()
+            if status["Last_SQL_Error"] or status["Last_IO_Errno"] == "1236":
+                raise AssertionError(f"replica: {status['Last_SQL_Error']} "
+                                     f"{status['Last_IO_Error']}")
+            at = status["Relay_Source_Log_File"], int(status["Exec_Source_Log_Pos"])
+            return at == (goal[0], int(goal[1]))
+        try:
+            wait_until(done, timeout, f"the replica to execute up to {goal}", 0.05)
+        except AssertionError as error:
+            status = self.replica_status()
+            keys = ("Replica_IO_State", "Source_Log_File", "Read_Source_Log_Pos", "Last_IO_Error",
+                    "Relay_Source_Log_File", "Exec_Source_Log_Pos", "Replica_SQL_Running_State")
+            raise AssertionError(f"{error}: { {key: status.get(key) for key in keys} }") from error
+
+    def checksums(self):
+        """{table: (rows, CHECKSUM TABLE)} of everything that is not the server's own."""
+        with self.connect() as client:
+            names = [".".join(row) for row in client.query(
+                "SELECT table_schema, table_name FROM information_schema.tables WHERE "
+                "table_type='BASE TABLE' AND table_schema NOT IN ('mysql', 'sys', "
+                "'performance_schema', 'information_schema') ORDER BY 1, 2")]
+            return {name: (client.query(f"SELECT COUNT(*) FROM {name}")[0][0],
+                           client.query(f"CHECKSUM TABLE {name}")[0][1]) for name in names}
+
 
 class Mysql97(Server):
     """MySQL 9.x of Debian unstable, run by its own loader beside the system."""
@@ -286,6 +389,9 @@ class Mysql97(Server):
     status_statement = "SHOW BINARY LOG STATUS"
     semisync_prefix = "Rpl_semi_sync_source"
     replicas_statement = "SHOW REPLICAS"
+    replica_words = {"CHANGE": "CHANGE REPLICATION SOURCE TO", "SOURCE": "SOURCE",
+                     "REPLICA": "REPLICA"}
+    change_extra = {"get_public_key": 1}
 
     @staticmethod
     def program(path):
@@ -309,6 +415,9 @@ class Mysql97(Server):
 
     def mysqlbinlog(self):
         return self.program("bin/mysqlbinlog")
+
+    def mysqladmin(self):
+        return self.program("bin/mysqladmin")
 
     def initialise(self, datadir):
         user = ["--user=root"] if os.geteuid() == 0 else []
@@ -341,6 +450,7 @@ class MariaDB(Server):
     """MariaDB of the system; semi-sync is built in under the old names."""
 
     family = "mariadb"
+    by_gtid = {"use_gtid": "slave_pos"}
 
     def mysqld(self):
         path = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
@@ -358,6 +468,14 @@ class MariaDB(Server):
     def semisync_options(timeout_ms=3600000):
         return ["--rpl-semi-sync-master-enabled=ON", f"--rpl-semi-sync-master-timeout={timeout_ms}",
                 "--rpl-semi-sync-master-wait-point=AFTER_SYNC"]
+
+
+def account(password=PASSWORD, rights="replicate,status", **more):
+    """Keys of an account for replicas."""
+    return {"password": password, "rights": rights, **more}
+
+
+REPLICA_USER = {"repl": account()}
 
 
 def make_certificates(directory, host="127.0.0.1"):
@@ -390,8 +508,10 @@ def tls_options(directory):
 class Binlogd:
     """The daemon under test with its own configuration and data directory."""
 
-    def __init__(self, source=None, sections=None, wrapper=(), run=True, **dumper):
+    def __init__(self, source=None, sections=None, wrapper=(), run=True, users=None, **dumper):
+        """`users` are accounts for replicas: {name: {key: value}}; see account()."""
         self.dir = temp_dir()
+        self.socket = os.path.join(self.dir, "s.sock")
         self.storage = os.path.join(self.dir, "data")
         os.mkdir(self.storage, 0o750)
         self.config = os.path.join(self.dir, "binlogd.ini")
@@ -407,6 +527,9 @@ class Binlogd:
         if source:
             self.sections["dumper"].update(host="127.0.0.1", port=source.port)
         self.sections["dumper"].update(dumper)
+        for name, keys in (users or {}).items():
+            self.sections[f"user {name}"] = keys
+            self.sections["server"]["socket"] = self.socket
         for name, keys in (sections or {}).items():
             self.sections.setdefault(name, {}).update(keys)
         if run:
@@ -460,6 +583,30 @@ class Binlogd:
             return wait_until(what, timeout, getattr(what, "__name__", "condition"))
         return wait_until(lambda: re.search(what, self.log_text()), timeout,
                           f"{what!r} in the daemon's log:\n{self.log_text()[-1500:]}")
+
+    def port(self):
+        """The TCP port that replicas connect to."""
+        return int(self.wait_for(r"listening on 127\.0\.0\.1:(\d+)").group(1))
+
+    def keep_port(self):
+        """Listen on the same port after the next start."""
+        self.sections["server"]["listen"] = f"127.0.0.1:{self.port()}"
+
+    def connect(self, user="repl", password=PASSWORD, timeout=30):
+        """A session through the unix socket."""
+        self.port()
+        return myclient.Client(self.socket, user=user, password=password, timeout=timeout)
+
+    def query(self, text):
+        """Run one statement in a session of its own; rows as tuples."""
+        with self.connect() as client:
+            return client.query(text)
+
+    def position(self):
+        """(file, position) of what it serves."""
+        old = "MariaDB" in self.query("SELECT VERSION()")[0][0]
+        row = self.query("SHOW MASTER STATUS" if old else "SHOW BINARY LOG STATUS")[0]
+        return row[0], int(row[1])
 
     def status(self):
         """The newest status line as a dictionary; empty before the first one."""
@@ -588,6 +735,14 @@ def assert_copied(source, daemon, timeout=30):
     """Wait until the copies have caught up and compare all of them."""
     wait_caught_up(source, daemon, timeout)
     check_copies(source, daemon)
+
+
+def start_together(*servers):
+    """Start servers that were made with start=False, all at the same time."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.wait_ready()
 
 
 def write_rows(source, rows=5):

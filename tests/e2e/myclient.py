@@ -93,6 +93,7 @@ class Client:
         self.sock = None
         self.seq = 0
         self.buffer = b""
+        self.columns = []
         try:
             if unix_socket:
                 self.sock = socket.socket(socket.AF_UNIX)
@@ -126,6 +127,8 @@ class Client:
         while True:
             header = self._recv_exactly(4)
             size = int.from_bytes(header[:3], "little")
+            if header[3] != self.seq:
+                raise LostConnection(f"packet {header[3]} came out of order, not {self.seq}")
             self.seq = (header[3] + 1) & 0xFF
             payload += self._recv_exactly(size)
             if size < FRAGMENT_MAX:
@@ -201,8 +204,8 @@ class Client:
             raise parse_error(first)
         if first[0] == 0x00:
             return []
-        for _ in range(read_lenenc(first, 0)[0]):
-            self.read_packet()
+        self.columns = [parse_row(self.read_packet())[4]
+                        for _ in range(read_lenenc(first, 0)[0])]
         self.read_packet()
         rows = []
         while True:
@@ -212,6 +215,11 @@ class Client:
             if data[0] == 0xFE and len(data) < 9:
                 return rows
             rows.append(parse_row(data))
+
+    def query_dicts(self, sql):
+        """As query(), but each row is {column: value}."""
+        rows = self.query(sql)
+        return [dict(zip(self.columns, row)) for row in rows]
 
     def ping(self):
         self.command(bytes([COM_PING]))

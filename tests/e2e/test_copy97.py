@@ -20,7 +20,7 @@ def setUpModule():
 class Files(unittest.TestCase):
     """What is in the copies, with GTIDs off."""
 
-    options = []
+    options = lab.WITHOUT_GTIDS
 
     @classmethod
     def setUpClass(cls):
@@ -114,13 +114,13 @@ class Files(unittest.TestCase):
 class FilesWithGtids(Files):
     """The same with GTIDs on: resuming then goes by another command."""
 
-    options = ["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]
+    options = lab.WITH_GTIDS
 
 
 class Resume(unittest.TestCase):
     """Stops and crashes of either side while commits run."""
 
-    options = []
+    options = lab.WITHOUT_GTIDS
 
     def setUp(self):
         self.source = Mysql97(*self.options)
@@ -163,7 +163,7 @@ class Resume(unittest.TestCase):
 
 
 class ResumeWithGtids(Resume):
-    options = ["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]
+    options = lab.WITH_GTIDS
 
 
 def event_sizes(path):
