@@ -22,7 +22,8 @@ def replica(number, by_gtid=True):
 
 def start_servers(by_gtid, replicas=2):
     """A semi-sync source with the ledger's table, and replicas that follow it."""
-    source = Mysql97(*(WITH_GTIDS if by_gtid else WITHOUT_GTIDS), *Mysql97.semisync_options(), start=False)
+    options = WITH_GTIDS if by_gtid else WITHOUT_GTIDS
+    source = Mysql97(*options, *Mysql97.semisync_options(), start=False)
     followers = [replica(number, by_gtid) for number in range(replicas)]
     lab.start_together(source, *followers)
     source.create_user()

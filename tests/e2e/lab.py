@@ -323,7 +323,9 @@ class Server:
         self.query(f"START {self.replica_words['REPLICA']} {thread}")
 
     def stop_replica(self, thread=""):
-        self.query(f"STOP {self.replica_words['REPLICA']} {thread}")
+        """An applier in the middle of a transaction may wait 60 s for the rest of it."""
+        with self.connect(timeout=100) as client:
+            client.query(f"STOP {self.replica_words['REPLICA']} {thread}")
 
     def promote(self):
         """End being a replica and take writes."""
