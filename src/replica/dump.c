@@ -329,7 +329,7 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event, stru
     size_t start = begin_made(d, out);
     if (d->start_pos > EVENT_MAGIC_LEN)
         event_make_mid_file_format(out, event, d->format.own_crc);
-    else if (d->first_file && d->by_gtid && resumes(d, behind))
+    else if (d->first_file && d->by_gtid && !*d->asked && resumes(d, behind))
         event_make_resumed_format(out, event, d->format.own_crc);
     else
         wr_bytes(out, event);
