@@ -18,6 +18,8 @@ struct event_rotate {
 int event_rotate_decode(struct event_rotate *e, struct bytes event, struct err *err);
 /* The statement's text; of an event that is longer than the slice given, its beginning. */
 int event_query_text(struct bytes *text, const struct fde *f, struct bytes event, struct err *err);
+/* The default database of a Query event that event_query_text took; empty when there is none. */
+struct bytes event_query_database(const struct fde *f, struct bytes event);
 /* Gtid (33) and, since 8.3, Gtid_tagged (42). */
 int event_gtid_decode(struct gtid *g, const struct event_header *h, struct bytes event,
                       struct err *err);

@@ -19,7 +19,8 @@ struct hub_sql {
                   unsigned rights);
     void (*close)(void *ctx, void *state);
     void (*reset)(void *ctx, void *state);
-    /* Each appends the packets of the answer, the first with sequence number 1. */
+    /* Each appends the packets of the answer, the first with sequence number 1. A query that
+     * appends nothing is answered later, by hub_answer. */
     void (*query)(void *ctx, void *state, struct bytes sql, struct buf *out);
     void (*init_db)(void *ctx, void *state, struct bytes name, struct buf *out);
     void (*statistics)(void *ctx, struct buf *text);
@@ -73,6 +74,8 @@ struct hub_session_info {
 };
 
 void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info *info), void *arg);
+/* The packets of an answer that was owed; nothing happens when the session is gone. */
+void hub_answer(struct hub *h, uint32_t id, struct bytes packets);
 /* Ends a session in a later turn of the loop. */
 bool hub_kill(struct hub *h, uint32_t id);
 

@@ -377,10 +377,11 @@ static void run_loop(struct app *a)
 
 static void close_parts(struct app *a)
 {
-    serve_free(a->serve);
+    serve_stop(a->serve);
     dumper_free(a->dumper);
-    store_close(a->store);
     worker_free(a->worker);
+    serve_free(a->serve);
+    store_close(a->store);
     tls_free(a->tls);
     free(a->public_key);
     config_free(&a->config);

@@ -2,9 +2,12 @@
 #include "serve.h"
 
 #include "admin/admin.h"
+#include "admin/events.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mysql/errcode.h"
+#include "mysql/reply_writer.h"
 #include "net/listener.h"
 
 #include <stdio.h>
@@ -27,6 +30,7 @@ struct serve {
     char version[HANDSHAKE_VERSION_MAX];
     uint64_t started_us;
     char hostname[256];
+    uint32_t asking;     /* id of the session whose statement is being answered */
     struct buf executed; /* texts that facts point to, until the next query */
     struct buf purged;
 };
@@ -180,6 +184,78 @@ static bool kill_session(void *ctx, uint32_t id, enum admin_kill what)
     return hub_kill(s->hub, id);
 }
 
+/* ---- SHOW BINLOG EVENTS, which reads a file ---- */
+
+struct events_job {
+    struct worker_job job; /* first: the worker hands it back */
+    struct serve *serve;
+    uint32_t session;
+    char name[BINFILE_NAME_MAX + 1];
+    struct events_request request;
+    struct buf answer;
+};
+
+static void events_run(struct worker_job *job)
+{
+    struct events_job *e = (struct events_job *)job;
+    events_answer(&e->answer, &e->request);
+}
+
+static void events_done(struct worker_job *job)
+{
+    struct events_job *e = (struct events_job *)job;
+    if (e->serve->hub)
+        hub_answer(e->serve->hub, e->session, buf_bytes(&e->answer));
+    close(e->request.fd);
+    buf_fini(&e->answer);
+    free(e);
+}
+
+/* The file that was asked for, the first when none was; -1 when it is not served. */
+static ssize_t find_log(const struct store *store, struct bytes name)
+{
+    struct binfile_name file;
+    struct err ignored;
+    if (!name.n)
+        return store_serving(store) ? 0 : -1;
+    if (binfile_name_parse(&file, name, &ignored) < 0 || !store_serves(store, &file))
+        return -1;
+    return binfile_list_find(store_files(store), &file);
+}
+
+static void binlog_events(void *ctx, const struct admin_events *events, struct buf *out)
+{
+    struct serve *s = ctx;
+    struct store *store = s->opts.store;
+    struct err err;
+    ssize_t at = find_log(store, events->file);
+    int fd = at < 0 ? -1 : store_open_file(store, &store_files(store)->at[at], &err);
+    if (fd < 0) {
+        struct reply_writer w;
+        reply_writer_init(&w, out, 1);
+        reply_writer_err(&w, ER_ERROR_WHEN_EXECUTING_COMMAND,
+                         "Error when executing command SHOW BINLOG EVENTS: Could not find target "
+                         "log");
+        return;
+    }
+    struct events_job *e = mem_alloc(sizeof *e);
+    e->job.run = events_run;
+    e->job.done = events_done;
+    e->serve = s;
+    e->session = s->asking;
+    strcpy(e->name, store_files(store)->at[at].text);
+    e->request = (struct events_request){
+        .fs = store_fs(store),
+        .fd = fd,
+        .name = e->name,
+        .end = store_file_size(store, (size_t)at),
+        .position = events->position,
+        .skip = events->skip,
+        .count = events->count,
+    };
+    worker_submit(s->opts.worker, &e->job);
+}
+
 /* ---- SQL of a session ---- */
 
 static struct admin_env env_of(struct serve *s)
@@ -191,6 +267,7 @@ static struct admin_env env_of(struct serve *s)
         .each_replica = each_replica,
         .each_thread = each_thread,
         .kill = kill_session,
+        .binlog_events = binlog_events,
     };
 }
 
@@ -219,8 +296,11 @@ static void sql_reset(void *ctx, void *state)
 
 static void sql_query(void *ctx, void *state, struct bytes sql, struct buf *out)
 {
-    struct admin_env env = env_of(ctx);
-    admin_query(state, &env, sql, out);
+    struct serve *s = ctx;
+    struct admin_session *session = state;
+    struct admin_env env = env_of(s);
+    s->asking = session->id;
+    admin_query(session, &env, sql, out);
 }
 
 static void sql_init_db(void *ctx, void *state, struct bytes name, struct buf *out)
@@ -418,14 +498,22 @@ int serve_reconfigure(struct serve *s, const struct config *config, struct err *
     return 0;
 }
 
-void serve_free(struct serve *s)
+void serve_stop(struct serve *s)
 {
     if (!s)
         return;
     store_set_reader(s->opts.store, NULL, NULL);
-    for (size_t i = 0; i < s->listener_n; i++)
-        listener_close(s->listeners[i]);
+    for (; s->listener_n; s->listener_n--)
+        listener_close(s->listeners[s->listener_n - 1]);
     hub_free(s->hub);
+    s->hub = NULL;
+}
+
+void serve_free(struct serve *s)
+{
+    if (!s)
+        return;
+    serve_stop(s);
     account_list_free(s->accounts);
     auth_rsa_key_free(s->rsa);
     tls_free(s->tls);

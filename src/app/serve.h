@@ -25,6 +25,8 @@ struct serve *serve_new(const struct serve_opts *opts, struct err *err);
 /* Takes accounts and certificate of another configuration, all or nothing. The limits follow when
  * the owner has put it in the place that opts.config points to. */
 int serve_reconfigure(struct serve *s, const struct config *config, struct err *err);
+/* Ends listeners and sessions. The worker's jobs are to be finished before serve_free. */
+void serve_stop(struct serve *s);
 void serve_free(struct serve *s);
 /* Sessions that dump. */
 uint32_t serve_replicas(const struct serve *s);

@@ -15,20 +15,34 @@ int event_rotate_decode(struct event_rotate *e, struct bytes event, struct err *
 }
 
 /* Post-header: thread 4, time 4, database length 1, error 2, length of the status variables 2. */
-int event_query_text(struct bytes *text, const struct fde *f, struct bytes event, struct err *err)
+static int query_parts(const struct fde *f, struct bytes event, struct bytes *database,
+                       struct bytes *text)
 {
     struct rd r = rd_of(event);
     rd_bytes(&r, EVENT_HEADER);
     struct rd post = rd_of(rd_bytes(&r, fde_post_header(f, EVENT_QUERY)));
     rd_bytes(&post, 8);
-    uint8_t database = rd_u8(&post);
+    uint8_t database_n = rd_u8(&post);
     rd_bytes(&post, 2);
-    uint16_t variables = rd_u16(&post);
-    rd_bytes(&r, (uint64_t)variables + database + 1);
+    rd_bytes(&r, rd_u16(&post));
+    *database = rd_bytes(&r, database_n);
+    rd_u8(&r);
     *text = rd_rest(&r);
-    if (r.bad || post.bad)
+    return r.bad || post.bad ? -1 : 0;
+}
+
+int event_query_text(struct bytes *text, const struct fde *f, struct bytes event, struct err *err)
+{
+    struct bytes database;
+    if (query_parts(f, event, &database, text) < 0)
         return err_set(err, "malformed Query event");
     return 0;
+}
+
+struct bytes event_query_database(const struct fde *f, struct bytes event)
+{
+    struct bytes database, text;
+    return query_parts(f, event, &database, &text) < 0 ? bytes_of("", 0) : database;
 }
 
 static int decode_plain_gtid(struct gtid *g, struct rd *r)

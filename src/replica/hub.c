@@ -188,6 +188,15 @@ void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info
     }
 }
 
+void hub_answer(struct hub *h, uint32_t id, struct bytes packets)
+{
+    for (struct session *s = h->sessions; s; s = s->next)
+        if (s->id == id) {
+            session_answer(s, packets);
+            return;
+        }
+}
+
 bool hub_kill(struct hub *h, uint32_t id)
 {
     for (struct session *s = h->sessions; s; s = s->next)

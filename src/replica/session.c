@@ -448,6 +448,14 @@ void session_end(struct session *s, const char *last_words, const char *reason)
         channel_close(&s->channel, "%s", reason);
 }
 
+void session_answer(struct session *s, struct bytes packets)
+{
+    if (s->state != SESSION_COMMANDS || !s->channel.conn)
+        return;
+    wr_bytes(output(s), packets);
+    conn_flush(s->channel.conn);
+}
+
 void session_kill(struct session *s)
 {
     s->killed = true;

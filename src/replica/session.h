@@ -56,6 +56,8 @@ void session_moved(struct session *s);
 /* Closes it. A reason for the client (error 1236), or NULL. */
 void session_end(struct session *s, const char *last_words, const char *reason);
 
+/* The answer to a query that could not be given at once. */
+void session_answer(struct session *s, struct bytes packets);
 /* Closes it in a later turn of the loop: it may be the one that asked for it. */
 void session_kill(struct session *s);
 
