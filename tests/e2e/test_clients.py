@@ -202,12 +202,13 @@ class Statements(Clients):
         with Mysql97(server_id=321) as replica:
             replica.query("SET GLOBAL server_id=321")
             replica.replicate_from(self.daemon.port(), ("mysql-bin.000001", 4))
-            replica.wait_receiving()
-            row = [row for row in self.daemon.query("SHOW REPLICAS") if row[0] == "321"][0]
+            # A replica counts as receiving from its login on, before it registers.
+            row = lab.wait_until(lambda: [row for row in self.daemon.query("SHOW REPLICAS")
+                                          if row[0] == "321"], 20, "the replica's row")[0]
             self.assertEqual(row[4], replica.query("SELECT @@server_uuid")[0][0])
             self.assertEqual(row[2], str(replica.port))
-            rows = [row for row in self.daemon.query("SHOW PROCESSLIST")
-                    if row[4].startswith("Binlog Dump")]
+            rows = lab.wait_until(lambda: [row for row in self.daemon.query("SHOW PROCESSLIST")
+                                           if row[4].startswith("Binlog Dump")], 20, "a dump")
             self.assertEqual([row[1] for row in rows], ["repl"])
 
     def test_unknown_things_get_the_sources_error(self):
