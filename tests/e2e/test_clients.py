@@ -199,7 +199,7 @@ class Statements(Clients):
             self.assertEqual(client.query("SELECT @a, @b, @c"), [("1", "two", None)])
 
     def test_replicas_are_listed(self):
-        with Mysql97(server_id=321) as replica:
+        with Mysql97(*lab.WITH_GTIDS, server_id=321) as replica:
             replica.query("SET GLOBAL server_id=321")
             replica.replicate_from(self.daemon.port(), ("mysql-bin.000001", 4))
             # A replica counts as receiving from its login on, before it registers.
