@@ -49,7 +49,10 @@ struct store_pos {
  * differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the tail), ERR_CORRUPT, ERR_OTHER
  * (the directory is in use). */
 struct store *store_open(const struct store_opts *opts, struct err *err);
-/* Drains the journal and unlocks. NULL is accepted. */
+/* Writes and syncs what was published; only store_close may follow. -1 with the reason when not all
+ * of it became durable. */
+int store_stop(struct store *s, struct err *err);
+/* Stops it first if need be, and unlocks the directory. NULL is accepted. */
 void store_close(struct store *s);
 void store_set_events(struct store *s, const struct store_events *events, void *ctx);
 /* The loop's part of the journal's work. */

@@ -375,16 +375,29 @@ static void run_loop(struct app *a)
     sd_notify(0, "STOPPING=1");
 }
 
+/* A clean stop says that all that was received is on disk, so it must be. */
+static void drain(struct app *a)
+{
+    struct err err;
+    if (!a->store || store_stop(a->store, &err) == 0)
+        return;
+    log_error("app", "%s", err.text);
+    if (a->exit == APP_OK)
+        a->exit = exit_of(&err);
+}
+
 static void close_parts(struct app *a)
 {
     serve_stop(a->serve);
     dumper_free(a->dumper);
     worker_free(a->worker);
+    drain(a);
     serve_free(a->serve);
     store_close(a->store);
     tls_free(a->tls);
     free(a->public_key);
     config_free(&a->config);
+    log_info("app", "stopped with exit code %d", a->exit);
     log_close();
 }
 
@@ -406,7 +419,6 @@ enum app_exit app_run(const char *config_path)
         log_error("app", "%s", err.text);
     } else {
         run_loop(&a);
-        log_info("app", "stopped with exit code %d", a.exit);
     }
     close_parts(&a);
     return a.exit;

@@ -35,6 +35,7 @@ struct journal {
     uint64_t put; /* loop only */
 
     pthread_t thread;
+    bool joined;
     pthread_mutex_t lock;
     pthread_cond_t work;
     uint64_t published;
@@ -381,15 +382,24 @@ struct journal *journal_new(const struct journal_opts *opts)
     return j;
 }
 
-void journal_free(struct journal *j)
+int journal_stop(struct journal *j, struct err *err)
 {
-    if (!j)
-        return;
     pthread_mutex_lock(&j->lock);
     j->stop = true;
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
     pthread_join(j->thread, NULL);
+    j->joined = true;
+    return journal_failed(j, err) ? -1 : 0;
+}
+
+void journal_free(struct journal *j)
+{
+    struct err ignored; /* who wants to know calls journal_stop */
+    if (!j)
+        return;
+    if (!j->joined)
+        (void)journal_stop(j, &ignored);
     if (j->bound_due && j->now.dirfd >= 0 && !j->failed)
         watermark_write(j->opts.fs, j->now.dirfd, &j->bound_name, j->bound_pos);
     forget_target(j);

@@ -161,6 +161,11 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
     return s;
 }
 
+int store_stop(struct store *s, struct err *err)
+{
+    return journal_stop(s->journal, err);
+}
+
 void store_close(struct store *s)
 {
     if (!s)

@@ -630,6 +630,31 @@ static void journal_free_makes_what_was_published_durable(void **state)
     journal_free(NULL);
 }
 
+static void journal_stop_tells_that_the_last_sync_failed(void **state)
+{
+    (void)state;
+    create("a.000001", NULL);
+    put("first");
+    assert_true(drain());
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_FDATASYNC), EIO, FAULTFS_ONCE);
+    put("last");
+    journal_publish(t.j);
+    assert_int_equal(journal_stop(t.j, &t.err), -1);
+    assert_int_equal(t.err.kind, ERR_IO);
+    assert_non_null(strstr(t.err.text, "cannot fdatasync a.000001: "));
+}
+
+static void journal_stop_syncs_what_was_published(void **state)
+{
+    (void)state;
+    create("a.000001", NULL);
+    put("published");
+    journal_publish(t.j);
+    assert_int_equal(journal_stop(t.j, &t.err), 0);
+    assert_int_equal(journal_synced(t.j), journal_offset(t.j));
+    assert_file("a.000001", "published");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -657,6 +682,8 @@ int main(void)
         TEST(journal_bound_noted_soon_and_at_the_end),
         TEST(journal_directory_closed_after_the_switch_is_no_harm),
         TEST(journal_free_makes_what_was_published_durable),
+        TEST(journal_stop_tells_that_the_last_sync_failed),
+        TEST(journal_stop_syncs_what_was_published),
     };
     return RUN_TESTS(tests);
 }
