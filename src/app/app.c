@@ -359,12 +359,30 @@ static enum app_exit exit_of(const struct err *err)
     return APP_ERROR;
 }
 
+/* Keys that are read but not yet acted upon: nobody may believe that they are. */
+static void warn_without_effect(const struct config *c)
+{
+    const struct {
+        const char *key;
+        bool set;
+    } keys[] = {
+        {"[storage] expire_days", c->storage.expire_days != 0},
+        {"[storage] max_size", c->storage.max_size != 0},
+        {"[server] wait_for_replicas", c->server.wait_for_replicas != 0},
+        {"[metrics] listen", *c->metrics.listen != 0},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].set)
+            log_warn("app", "%s has no effect in this version", keys[i].key);
+}
+
 static void run_loop(struct app *a)
 {
     log_info("app", "binlogd %s: %s, server_uuid %s", app_version(), a->config.storage.directory,
              store_server_uuid(a->store));
     if (geteuid() == 0)
         log_warn("app", "running as root, which binlogd does not need: use an account of its own");
+    warn_without_effect(&a->config);
     sd_notify(0, "READY=1");
     say_status(a);
     if (a->dumper)

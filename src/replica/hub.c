@@ -11,9 +11,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define WAKE_PRIORITY   (-2) /* replicas come after the ACKs */
-#define LOGGING_IN_MAX  256u
-#define TOO_MANY_REASON "the limit of max_connections is reached"
+#define WAKE_PRIORITY  (-2) /* replicas come after the ACKs */
+#define LOGGING_IN_MAX 256u
 
 struct hub {
     struct hub_opts opts;
@@ -138,14 +137,25 @@ void hub_dump_begins(struct hub *h, struct session *s)
     }
 }
 
+static uint32_t logging_in(const struct hub *h)
+{
+    uint32_t n = 0;
+    for (const struct session *s = h->sessions; s; s = s->next)
+        n += s->state == SESSION_LOGIN;
+    return n;
+}
+
 void hub_accept(struct hub *h, int fd, const struct addr *peer)
 {
     h->stats.connections++;
-    if (h->stats.connected >= h->opts.max_connections) {
+    bool full = h->stats.connected >= h->opts.max_connections;
+    if (full || logging_in(h) >= LOGGING_IN_MAX) {
         static const char refusal[] = "\x17\0\0\0\xff\x10\x04Too many connections";
         char text[ADDR_TEXT_MAX];
         addr_format(peer, text);
-        log_warn("replica", "%s is refused: " TOO_MANY_REASON, text);
+        log_warn("replica", "%s is refused: %s", text,
+                 full ? "the limit of max_connections is reached"
+                      : "too many connections are logging in");
         if (write(fd, refusal, sizeof refusal - 1) < 0)
             log_debug("replica", "%s was gone already", text);
         close(fd);
