@@ -62,8 +62,9 @@ void journal_put(struct journal *j, struct bytes data);
 /* Stream offset behind the last byte put. */
 uint64_t journal_offset(const struct journal *j);
 void journal_publish(struct journal *j);
-/* Somebody waits for what was published: sync it as soon as it is written. Otherwise syncs keep
- * JOURNAL_LAZY_US apart while bytes keep coming. */
+/* Somebody waits for what was put: once published, it is synced as soon as it is written. Otherwise
+ * syncs keep JOURNAL_LAZY_US apart while bytes keep coming. Called before the publish, it spares
+ * the thread a wake in vain. */
 void journal_hurry(struct journal *j);
 /* Forgets what was put behind the offset, as far as it was not published. */
 void journal_rewind(struct journal *j, uint64_t offset);

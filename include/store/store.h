@@ -109,7 +109,7 @@ void store_set_format(struct store *s, const struct fde *format);
 int store_set_previous_gtids(struct store *s, struct bytes set, struct err *err);
 /* Hands what was appended to the journal; call it when a batch of events is done. */
 void store_publish(struct store *s);
-/* Somebody waits for what was published to become durable. */
+/* Somebody waits for what was appended: once published, it is made durable at once. */
 void store_hurry(struct store *s);
 
 /* File position behind the last byte appended, in the present file. */

@@ -48,6 +48,7 @@ struct dumper {
     struct setup setup;
     struct stream stream;
     struct ack_queue acks;
+    struct buf ack_message; /* reused, so that an ACK allocates nothing */
     struct ev_timer gather; /* runs while reading pauses to let bytes gather */
     uint64_t received;      /* conn_received after the last batch */
     bool read_paused;
@@ -209,11 +210,9 @@ static void send_acks(struct dumper *d)
 {
     struct ack ack;
     while (d->phase == PHASE_STREAMING && ack_due(&d->acks, store_synced(d->opts.store), &ack)) {
-        struct buf out;
-        buf_init(&out);
-        repl_ack_encode(&out, ack.pos, store_files(d->opts.store)->at[ack.file].text);
-        channel_send_aside(&d->channel, buf_bytes(&out));
-        buf_fini(&out);
+        buf_clear(&d->ack_message);
+        repl_ack_encode(&d->ack_message, ack.pos, store_files(d->opts.store)->at[ack.file].text);
+        channel_send_aside(&d->channel, buf_bytes(&d->ack_message));
         d->acks_sent++;
         d->ack_us += clock_now_us() - ack.at_us;
     }
@@ -284,9 +283,9 @@ static void note_progress(struct dumper *d)
 static void on_stream_batch(void *ctx)
 {
     struct dumper *d = ctx;
-    store_publish(d->opts.store);
     if (d->acks.head != d->acks.tail)
         store_hurry(d->opts.store);
+    store_publish(d->opts.store);
     send_acks(d); /* what was compared with stored bytes can be due at once */
     if (d->phase != PHASE_STREAMING)
         return; /* the ACK found the connection broken */
@@ -652,6 +651,7 @@ void dumper_free(struct dumper *d)
     channel_fini(&d->channel);
     login_fini(&d->login);
     setup_fini(&d->setup);
+    buf_fini(&d->ack_message);
     free(d);
 }
 

@@ -460,9 +460,10 @@ void journal_publish(struct journal *j)
 void journal_hurry(struct journal *j)
 {
     pthread_mutex_lock(&j->lock);
-    if (j->hurry_to != j->published) {
-        j->hurry_to = j->published;
-        signal_if_sleeping(j);
+    if (j->hurry_to != j->put) {
+        j->hurry_to = j->put;
+        if (j->published > j->synced)
+            signal_if_sleeping(j);
     }
     pthread_mutex_unlock(&j->lock);
 }
