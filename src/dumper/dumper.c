@@ -383,6 +383,7 @@ static int send_dump(struct dumper *d, struct err *err)
              file ? file->text : "the first file", pos);
     d->connects++;
     d->received = 0;
+    d->from_start = false; /* this once */
     d->begun_pos = store_end(d->opts.store).pos;
     snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
     enter(d, PHASE_STREAMING);
@@ -546,7 +547,10 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revent
                 d->opts.connect_timeout_ms);
         conclude(d, &err);
         break;
-    case PHASE_DIALLING:
+    case PHASE_DIALLING: /* the next address, if there is one, has its own time */
+        channel_close(&d->channel, "no answer within connect_timeout (%u ms)",
+                      d->opts.connect_timeout_ms);
+        break;
     case PHASE_LOGIN:
     case PHASE_SETUP:
         err_set(&err, "no answer within connect_timeout (%u ms)", d->opts.connect_timeout_ms);
