@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define WAKE_PRIORITY  (-2) /* replicas come after the ACKs */
+#define WAKES_PER_TURN 16u
 #define LOGGING_IN_MAX 256u
 
 struct hub {
@@ -21,6 +22,7 @@ struct hub {
     struct session *dead; /* closed, to be freed in the next turn */
     struct ev_timer wake; /* fed when T moved or a session died */
     bool moved;
+    struct session *to_wake; /* the next, of those that are being woken; NULL: all were */
     uint32_t next_id;
     struct hub_stats stats;
 };
@@ -51,13 +53,22 @@ static void free_dead(struct hub *h)
     }
 }
 
-/* A session that ends while the list is walked leaves it, so the next one is fetched before. */
+/* A few sessions in a turn of the loop, so that what the source sends meanwhile is read, and
+ * acknowledged, before all of them have been served. */
 static void wake_sessions(struct hub *h)
 {
-    h->moved = false;
-    for (struct session *s = h->sessions, *next; s; s = next) {
-        next = s->next;
+    if (!h->to_wake && h->moved) { /* a pass under way comes to its end first */
+        h->to_wake = h->sessions;
+        h->moved = false;
+    }
+    for (unsigned n = 0; h->to_wake && n < WAKES_PER_TURN; n++) {
+        struct session *s = h->to_wake;
+        h->to_wake = s->next; /* before: the session may end */
         session_moved(s);
+    }
+    if (h->to_wake || h->moved) {
+        ev_timer_set(&h->wake, 0, 0);
+        ev_timer_start(h->opts.loop, &h->wake);
     }
 }
 
@@ -66,8 +77,7 @@ static void on_wake(struct ev_loop *loop, struct ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     struct hub *h = w->data;
-    if (h->moved)
-        wake_sessions(h);
+    wake_sessions(h);
     free_dead(h);
 }
 
@@ -100,7 +110,7 @@ void hub_free(struct hub *h)
     while (h->sessions)
         session_end(h->sessions, NULL, "binlogd stops");
     free_dead(h);
-    ev_clear_pending(h->opts.loop, &h->wake);
+    ev_timer_stop(h->opts.loop, &h->wake);
     free(h->scratch);
     free(h);
 }
@@ -113,6 +123,8 @@ void hub_moved(struct hub *h)
 
 void hub_session_gone(struct hub *h, struct session *s)
 {
+    if (h->to_wake == s)
+        h->to_wake = s->next;
     unlink_session(s);
     link_session(&h->dead, s);
     ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
