@@ -17,6 +17,7 @@ struct cursor_fetch; /* private */
 
 struct cursor {
     struct store *store;
+    unsigned epoch; /* the present one when it was opened; it ends with it */
     struct binfile_name file;
     int fd;
     uint64_t pos;   /* of the next byte to be read */

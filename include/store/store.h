@@ -62,6 +62,8 @@ void store_work(struct store *s);
 const char *store_server_uuid(const struct store *s);
 /* The uuid (or what stands for it) of the source of the newest epoch; "" when there is none. */
 const char *store_source(const struct store *s);
+/* Number of the newest epoch; 0 when there is none. */
+unsigned store_epoch(const struct store *s);
 /* Begins a new epoch for a source, when settled; its folder is durable on return (the loop waits
  * for it, once in a store's life). */
 int store_new_epoch(struct store *s, const char *source, struct err *err);

@@ -21,6 +21,8 @@ struct cursor_fetch {
 static int find_limit(struct cursor *c, struct err *err)
 {
     struct store_pos end = store_end(c->store);
+    if (c->epoch != store_epoch(c->store)) /* names mean other files now */
+        return err_set(err, "the source's history was replaced by another");
     if (strcmp(end.file, c->file.text) == 0) {
         c->limit = end.pos;
         return 0;
@@ -35,7 +37,8 @@ static int find_limit(struct cursor *c, struct err *err)
 int cursor_open(struct cursor *c, struct store *store, const struct binfile_name *file,
                 uint64_t pos, struct err *err)
 {
-    *c = (struct cursor){.store = store, .file = *file, .fd = -1, .pos = pos};
+    *c = (struct cursor){
+        .store = store, .epoch = store_epoch(store), .file = *file, .fd = -1, .pos = pos};
     if (!store_serves(store, file))
         return err_set(err, "%s is not served", file->text);
     c->fd = store_open_file(store, file, err);
@@ -91,6 +94,8 @@ void cursor_advance(struct cursor *c, uint64_t n)
 int cursor_next_file(struct cursor *c, struct err *err)
 {
     struct store *store = c->store;
+    if (find_limit(c, err) < 0) /* which sees that the epoch is the same */
+        return -1;
     ssize_t at = binfile_list_find(store_files(store), &c->file);
     if (at < 0 || (size_t)at + 1 >= store_files(store)->n)
         return err_set(err, "no file follows %s", c->file.text);

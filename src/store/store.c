@@ -197,6 +197,11 @@ const char *store_source(const struct store *s)
     return s->epoch.source;
 }
 
+unsigned store_epoch(const struct store *s)
+{
+    return s->epoch.number;
+}
+
 int store_new_epoch(struct store *s, const char *source, struct err *err)
 {
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
