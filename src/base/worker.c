@@ -2,9 +2,9 @@
 #include "base/worker.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -79,11 +79,7 @@ struct worker *worker_new(void (*wake)(void *ctx), void *ctx)
     queue_init(&w->finished);
     w->wake = wake;
     w->ctx = ctx;
-    sigset_t all, old; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    BUG_ON(pthread_create(&w->thread, NULL, worker_main, w) != 0);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    thread_start(&w->thread, worker_main, w);
     return w;
 }
 

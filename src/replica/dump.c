@@ -16,9 +16,8 @@
 #define SCAN_QUANTUM (4u << 20) /* bytes left out by one dump_fill at the most */
 /* What the events in the scratch become at the most: each of at least EVENT_HEADER bytes gets up to
  * PACKET_HEADER + PREFIX_MAX more. */
-#define FRAMED_MAX        (DUMP_SCRATCH + DUMP_SCRATCH / 2)
-#define PREFIX_MAX        3u
-#define STATUS_AUTOCOMMIT 0x0002
+#define FRAMED_MAX (DUMP_SCRATCH + DUMP_SCRATCH / 2)
+#define PREFIX_MAX 3u
 
 enum dump_stage {
     DUMP_AT_ROTATE, /* the artificial Rotate of a file is next */
@@ -591,6 +590,13 @@ static enum dump_result step(struct dump *d, struct buf *out, struct err *err)
     return send_long(d, out, err);
 }
 
+/* Appends the message in the sequence of the dump's packets, and frees it. */
+static void put_message(struct dump *d, struct buf *out, struct buf *message)
+{
+    d->seq = packet_encode(out, buf_bytes(message), d->seq);
+    buf_fini(message);
+}
+
 enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
 {
     size_t before = out->len;
@@ -609,24 +615,20 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
         dump_heartbeat(d, out);
     }
     if (r == DUMP_EOF) {
-        wr_u24(out, 5);
-        wr_u8(out, d->seq++);
-        wr_u8(out, REPLY_EOF);
-        wr_u16(out, 0); /* warnings */
-        wr_u16(out, STATUS_AUTOCOMMIT);
+        struct buf message = {0};
+        reply_eof_encode(&message, 0);
+        put_message(d, out, &message);
     }
     return r;
 }
 
 void dump_put_error(struct dump *d, struct buf *out, const char *text)
 {
-    struct buf message;
     if (d->stage == DUMP_AT_LONG)
         return;
-    buf_init(&message);
+    struct buf message = {0};
     reply_err_encode(&message, ER_SOURCE_FATAL_ERROR_READING_BINLOG, text);
-    d->seq = packet_encode(out, buf_bytes(&message), d->seq);
-    buf_fini(&message);
+    put_message(d, out, &message);
 }
 
 struct store_pos dump_pos(const struct dump *d)

@@ -76,22 +76,25 @@ static struct buf *output(struct session *s)
     return conn_out(s->channel.conn);
 }
 
+/* Sends the message, and frees it. */
+static void put_message(struct session *s, struct buf *message)
+{
+    channel_send(&s->channel, buf_bytes(message));
+    buf_fini(message);
+}
+
 static void put_error(struct session *s, uint16_t code, const char *text)
 {
-    struct buf message;
-    buf_init(&message);
+    struct buf message = {0};
     reply_err_encode(&message, code, text);
-    channel_send(&s->channel, buf_bytes(&message));
-    buf_fini(&message);
+    put_message(s, &message);
 }
 
 static void put_ok(struct session *s)
 {
-    struct buf message;
-    buf_init(&message);
+    struct buf message = {0};
     reply_ok_encode(&message, 0);
-    channel_send(&s->channel, buf_bytes(&message));
-    buf_fini(&message);
+    put_message(s, &message);
 }
 
 /* ---- dumping ---- */
@@ -314,20 +317,16 @@ static void on_register(struct session *s, struct bytes payload)
 
 static void on_statistics(struct session *s)
 {
-    struct buf text;
-    buf_init(&text);
+    struct buf text = {0};
     s->opts->sql->statistics(s->opts->ctx, &text);
-    channel_send(&s->channel, buf_bytes(&text));
-    buf_fini(&text);
+    put_message(s, &text);
 }
 
 static void on_set_option(struct session *s)
 {
-    struct buf message;
-    buf_init(&message);
+    struct buf message = {0};
     reply_eof_encode(&message, 0);
-    channel_send(&s->channel, buf_bytes(&message));
-    buf_fini(&message);
+    put_message(s, &message);
 }
 
 static void on_command(struct session *s, struct bytes payload)

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/watermark.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -374,11 +374,7 @@ struct journal *journal_new(const struct journal_opts *opts)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&j->work, &attr);
     pthread_condattr_destroy(&attr);
-    sigset_t all, old; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    BUG_ON(pthread_create(&j->thread, NULL, journal_main, j) != 0);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    thread_start(&j->thread, journal_main, j);
     return j;
 }
 

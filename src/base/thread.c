@@ -1,0 +1,15 @@
+/* Starting of helper threads. */
+#include "base/thread.h"
+
+#include "base/mem.h"
+
+#include <signal.h>
+
+void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    BUG_ON(pthread_create(thread, NULL, run, arg) != 0);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
