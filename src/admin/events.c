@@ -1,14 +1,13 @@
 /* SHOW BINLOG EVENTS: walks a file and describes its events. */
 #include "admin/events.h"
 
-#include "base/mem.h"
+#include "base/window.h"
 #include "binlog/event_body.h"
 #include "binlog/gtid_set.h"
 #include "mysql/errcode.h"
 #include "mysql/reply_writer.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define WINDOW   (1u << 20)
 #define INFO_MAX 4096u /* bytes of a statement that are shown */
@@ -16,23 +15,8 @@
 struct walk {
     const struct events_request *r;
     struct fde format;
-    uint8_t *window; /* WINDOW bytes, holding the file's [off, off + n) */
-    uint64_t off;
-    size_t n;
+    struct window window;
 };
-
-/* The first bytes of what stands at pos, as many as want or as there are. */
-static int look(struct walk *w, uint64_t pos, size_t want, struct bytes *out, struct err *err)
-{
-    if (pos < w->off || pos + want > w->off + w->n) {
-        w->off = pos;
-        if (fs_pread_full(w->r->fs, w->r->fd, w->window, WINDOW, (off_t)pos, &w->n, err) < 0)
-            return -1;
-    }
-    size_t have = w->n - (size_t)(pos - w->off);
-    *out = bytes_of(w->window + (pos - w->off), have < want ? have : want);
-    return 0;
-}
 
 static void query_info(struct buf *info, const struct fde *f, struct bytes event)
 {
@@ -171,14 +155,14 @@ static int step(struct walk *w, uint64_t pos, struct event_header *h, struct byt
     h->length = 0;
     if (pos + EVENT_HEADER > w->r->end)
         return 0;
-    if (look(w, pos, EVENT_HEADER, event, err) < 0)
+    if (window_get(&w->window, pos, EVENT_HEADER, event, err) < 0)
         return -1;
     if (event->n < EVENT_HEADER)
         return err_set(err, "Wrong offset or I/O error");
     event_header_decode(h, event->p);
     if (h->length < EVENT_HEADER || h->length > w->r->end - pos)
         return err_set(err, "Wrong offset or I/O error");
-    if (look(w, pos, h->length < WINDOW ? h->length : WINDOW, event, err) < 0)
+    if (window_get(&w->window, pos, h->length < WINDOW ? h->length : WINDOW, event, err) < 0)
         return -1;
     if (h->type == EVENT_FORMAT_DESCRIPTION)
         return fde_decode(&w->format, *event, err);
@@ -221,10 +205,11 @@ void events_answer(struct buf *out, const struct events_request *r)
         {.name = "End_log_pos", .type = REPLY_TYPE_LONGLONG},
         {.name = "Info", .type = REPLY_TYPE_VAR_STRING},
     };
-    struct walk w = {.r = r, .window = mem_alloc(WINDOW)};
+    struct walk w = {.r = r};
     struct reply_writer rw;
     struct err err;
     size_t before = out->len;
+    window_init(&w.window, r->fs, r->fd, WINDOW);
     reply_writer_init(&rw, out, 1);
     reply_writer_head(&rw, columns, sizeof columns / sizeof *columns);
     if (walk(&w, &rw, &err) == 0) {
@@ -235,5 +220,5 @@ void events_answer(struct buf *out, const struct events_request *r)
         reply_writer_err(&rw, ER_ERROR_WHEN_EXECUTING_COMMAND,
                          "Error when executing command SHOW BINLOG EVENTS: %s", err.text);
     }
-    free(w.window);
+    window_fini(&w.window);
 }

@@ -9,50 +9,27 @@
  */
 #include "store/scan.h"
 
-#include "base/mem.h"
+#include "base/window.h"
 #include "binlog/event_body.h"
 #include "binlog/trx.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define WINDOW      (4u << 20)
 #define LOOK_MAX    (64u << 20) /* how far behind a bad place a good event is looked for */
 #define SECTOR      512u
 #define HEAD_SAMPLE (64u << 10) /* of a long event, what trx_feed gets */
 
-struct reader {
-    const struct fs *fs;
-    int fd;
-    uint8_t *window; /* WINDOW bytes, holding the file's [off, off + n) */
-    uint64_t off;
-    size_t n;
-};
-
-/* Gives n bytes at off, n at most WINDOW; fewer at the end of the file. */
-static int reader_get(struct reader *r, uint64_t off, size_t n, struct bytes *out, struct err *err)
-{
-    if (off < r->off || off + n > r->off + r->n) {
-        r->off = off;
-        if (fs_pread_full(r->fs, r->fd, r->window, WINDOW, (off_t)off, &r->n, err) < 0)
-            return -1;
-    }
-    size_t skip = (size_t)(off - r->off);
-    size_t have = skip < r->n ? r->n - skip : 0;
-    *out = bytes_of(r->window + skip, have < n ? have : n);
-    return 0;
-}
-
 /* CRC of an event that is longer than the window. */
-static int long_crc_ok(struct reader *r, uint64_t off, uint32_t length, bool *ok, struct err *err)
+static int long_crc_ok(struct window *r, uint64_t off, uint32_t length, bool *ok, struct err *err)
 {
     uint32_t crc = 0;
     struct bytes piece;
     uint64_t left = length - EVENT_CRC;
     while (left) {
         size_t want = left < WINDOW ? (size_t)left : WINDOW;
-        if (reader_get(r, off, want, &piece, err) < 0)
+        if (window_get(r, off, want, &piece, err) < 0)
             return -1;
         if (piece.n < want) {
             *ok = false;
@@ -62,7 +39,7 @@ static int long_crc_ok(struct reader *r, uint64_t off, uint32_t length, bool *ok
         off += want;
         left -= want;
     }
-    if (reader_get(r, off, EVENT_CRC, &piece, err) < 0)
+    if (window_get(r, off, EVENT_CRC, &piece, err) < 0)
         return -1;
     *ok = piece.n == EVENT_CRC && crc == le32(piece.p);
     return 0;
@@ -77,14 +54,14 @@ struct at {
 };
 
 /* Looks at what stands at off; err is set when it is bad. f is NULL before the first event. */
-static int look_at(struct reader *r, const struct fde *f, uint64_t off, uint64_t size,
+static int look_at(struct window *r, const struct fde *f, uint64_t off, uint64_t size,
                    struct at *at, struct err *err)
 {
     at->look = LOOK_END;
     if (off == size)
         return 0;
     at->look = LOOK_BAD;
-    if (reader_get(r, off, EVENT_HEADER, &at->event, err) < 0)
+    if (window_get(r, off, EVENT_HEADER, &at->event, err) < 0)
         return -1;
     if (at->event.n < EVENT_HEADER)
         return err_set(err, "%zu bytes are no event header", at->event.n), 0;
@@ -100,7 +77,7 @@ static int look_at(struct reader *r, const struct fde *f, uint64_t off, uint64_t
     if (f && fde_check_header(f, &at->h, err) < 0)
         return 0;
     bool whole = at->h.length <= WINDOW;
-    if (reader_get(r, off, whole ? at->h.length : HEAD_SAMPLE, &at->event, err) < 0)
+    if (window_get(r, off, whole ? at->h.length : HEAD_SAMPLE, &at->event, err) < 0)
         return -1;
     bool ok = true;
     if (!f || f->crc_len || at->h.type == EVENT_FORMAT_DESCRIPTION) {
@@ -108,7 +85,7 @@ static int look_at(struct reader *r, const struct fde *f, uint64_t off, uint64_t
             ok = event_crc_ok(&at->h, at->event);
         else if (long_crc_ok(r, off, at->h.length, &ok, err) < 0)
             return -1;
-        if (!whole && reader_get(r, off, HEAD_SAMPLE, &at->event, err) < 0)
+        if (!whole && window_get(r, off, HEAD_SAMPLE, &at->event, err) < 0)
             return -1;
     }
     if (!ok)
@@ -118,14 +95,14 @@ static int look_at(struct reader *r, const struct fde *f, uint64_t off, uint64_t
 }
 
 /* Whether a good event begins anywhere in (off, off + LOOK_MAX). */
-static int good_event_behind(struct reader *r, const struct fde *f, uint64_t off, uint64_t size,
+static int good_event_behind(struct window *r, const struct fde *f, uint64_t off, uint64_t size,
                              uint64_t *where, struct err *err)
 {
     uint64_t end = size - off > LOOK_MAX ? off + LOOK_MAX : size;
     *where = 0;
     for (uint64_t o = off + 1; o + EVENT_HEADER <= end; o++) {
         struct bytes b;
-        if (reader_get(r, o, EVENT_HEADER, &b, err) < 0)
+        if (window_get(r, o, EVENT_HEADER, &b, err) < 0)
             return -1;
         struct event_header h;
         event_header_decode(&h, b.p);
@@ -145,7 +122,7 @@ static int good_event_behind(struct reader *r, const struct fde *f, uint64_t off
 
 /* The sector that holds the first bad byte counts from there on: what stood in it before was
  * written earlier. */
-static int has_zero_sector(struct reader *r, uint64_t from, uint64_t to, bool *yes, struct err *err)
+static int has_zero_sector(struct window *r, uint64_t from, uint64_t to, bool *yes, struct err *err)
 {
     static const uint8_t zeros[SECTOR];
     *yes = false;
@@ -154,7 +131,7 @@ static int has_zero_sector(struct reader *r, uint64_t from, uint64_t to, bool *y
         struct bytes b;
         if (next > to)
             break;
-        if (reader_get(r, from, (size_t)(next - from), &b, err) < 0)
+        if (window_get(r, from, (size_t)(next - from), &b, err) < 0)
             return -1;
         *yes = b.n == next - from && memcmp(b.p, zeros, b.n) == 0;
         from = next;
@@ -170,7 +147,7 @@ static void judge(struct scan *s, enum scan_verdict verdict, const char *why, co
 }
 
 /* The walk stopped at valid_end, before the end of the file, for the reason why. */
-static int judge_bad_place(struct scan *s, struct reader *r, const struct fde *f, uint64_t durable,
+static int judge_bad_place(struct scan *s, struct window *r, const struct fde *f, uint64_t durable,
                            const char *why, struct err *err)
 {
     if (s->valid_end < durable) {
@@ -229,7 +206,7 @@ static void note_event(struct scan *s, struct trx *trx, const struct fde *f, str
 }
 
 /* Walks until the end or a bad place, whose description is then in why. */
-static int walk(struct scan *s, struct reader *r, struct fde *f, struct err *why, struct err *err)
+static int walk(struct scan *s, struct window *r, struct fde *f, struct err *why, struct err *err)
 {
     struct trx trx = {TRX_OUTSIDE};
     struct gtid open = {0};
@@ -247,14 +224,14 @@ static int walk(struct scan *s, struct reader *r, struct fde *f, struct err *why
     }
 }
 
-static int scan_opened(struct scan *s, struct reader *r, uint64_t durable, struct err *err)
+static int scan_opened(struct scan *s, struct window *r, uint64_t durable, struct err *err)
 {
     struct stat st;
     if (r->fs->fstat(r->fd, &st) < 0)
         return err_io(err, errno, "cannot stat the file");
     s->size = (uint64_t)st.st_size;
     struct bytes magic;
-    if (reader_get(r, 0, EVENT_MAGIC_LEN, &magic, err) < 0)
+    if (window_get(r, 0, EVENT_MAGIC_LEN, &magic, err) < 0)
         return -1;
     struct err why = {.text = "no magic number"};
     struct fde f = {0};
@@ -274,9 +251,10 @@ int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, str
 {
     *s = (struct scan){0};
     gtid_set_init(&s->gtids);
-    struct reader r = {.fs = fs, .fd = fd, .window = mem_alloc(WINDOW)};
+    struct window r;
+    window_init(&r, fs, fd, WINDOW);
     int rc = scan_opened(s, &r, durable, err);
-    free(r.window);
+    window_fini(&r);
     return rc;
 }
 
