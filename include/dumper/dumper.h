@@ -8,8 +8,8 @@
 #ifndef BINLOGD_DUMPER_DUMPER_H
 #define BINLOGD_DUMPER_DUMPER_H
 
+#include "dumper/monitor.h"
 #include "dumper/stream.h"
-#include "link/login.h"
 
 enum dumper_state {
     DUMPER_CONNECTING,  /* no stream yet */
@@ -36,6 +36,7 @@ struct dumper_opts {
     uint32_t heartbeat_ms;
     uint32_t connect_timeout_ms; /* from resolving to the dump request */
     uint32_t retry_max_ms;
+    uint32_t monitor_ms; /* between two looks at the source's status; 0: none */
     enum dumper_start start;
     struct binfile_name start_file;
     bool new_epoch_on_divergence;
@@ -57,6 +58,9 @@ struct dumper_stats {
     int64_t seconds_behind; /* -1: unknown */
     const char *last_error; /* "" */
     const char *version;    /* of the source; "" before the first login */
+    /* What the monitor found; lives as long as the dumper. */
+    const struct monitor_facts *source;
+    const char *unsafe; /* the source's settings that are not lossless, as settings_judge */
 };
 
 struct dumper;

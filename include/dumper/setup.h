@@ -9,9 +9,9 @@
 #define BINLOGD_DUMPER_SETUP_H
 
 #include "dumper/ack.h"
+#include "dumper/settings.h"
 #include "link/channel.h"
 #include "mysql/handshake.h"
-#include "mysql/resultset.h"
 #include "store/binfile.h"
 
 #define SETUP_SOURCE_MAX 64
@@ -40,6 +40,7 @@ struct setup_facts {
     enum ack_mode ack_mode;
     int64_t clock_ahead_us;     /* the source's clock minus ours */
     struct binfile_name latest; /* with want_latest */
+    char unsafe[SETTINGS_TEXT_MAX]; /* as settings_judge */
 };
 
 struct setup {

@@ -20,6 +20,7 @@
 
 #define RING_SIZE        (32u << 20)
 #define PUBLIC_KEY_MAX   (64u << 10)
+#define MONITOR_MS       10000u
 #define JOURNAL_PRIORITY EV_MAXPRI /* what became durable comes before anything else */
 
 struct app {
@@ -212,6 +213,7 @@ static void describe_dumper(struct app *a, struct dumper_opts *o)
         .heartbeat_ms = c->heartbeat_period_ms,
         .connect_timeout_ms = c->connect_timeout_ms,
         .retry_max_ms = c->retry_max_ms,
+        .monitor_ms = MONITOR_MS,
         .start = c->start.kind == CONFIG_START_LATEST ? DUMPER_START_LATEST
                  : c->start.kind == CONFIG_START_FILE ? DUMPER_START_FILE
                                                       : DUMPER_START_EARLIEST,

@@ -47,6 +47,8 @@ struct dumper {
     struct login login;
     struct setup setup;
     struct stream stream;
+    struct monitor monitor;
+    char unsafe[SETTINGS_TEXT_MAX]; /* what was last said about the source's settings */
     struct ack_queue acks;
     struct buf ack_message; /* reused, so that an ACK allocates nothing */
     struct ev_timer gather; /* runs while reading pauses to let bytes gather */
@@ -108,6 +110,8 @@ static void enter(struct dumper *d, enum dumper_phase phase)
     };
     log_debug("dumper", "%s -> %s", names[d->phase], names[phase]);
     d->phase = phase;
+    if (phase != PHASE_STREAMING)
+        monitor_stop(&d->monitor);
     switch (phase) {
     case PHASE_STOPPED:
     case PHASE_SETTLING: /* the journal either gets there or fails; a slow disk is waited for */
@@ -235,17 +239,56 @@ static bool on_stream_part(void *ctx, struct bytes part, unsigned flags)
     return false;
 }
 
-/* Up to date means that the last that came is a heartbeat, or that the source waits for an ACK. */
+/* Up to date means that the last that came is a heartbeat, or that the source waits for an ACK. A
+ * source whose semi-sync went OFF asks for ACKs too, to find out whether it can be ON again. */
 static void judge_state(struct dumper *d)
 {
     const struct stream *st = &d->stream;
+    bool off = d->monitor.facts.semi_sync == MONITOR_OFF;
     bool waits = st->flagged || (st->semi_sync && d->setup.facts.semi_sync_enabled);
-    if (waits && !st->unflagged && (st->idle || st->flagged))
+    if (waits && !off && !st->unflagged && (st->idle || st->flagged))
         set_state(d, DUMPER_PROTECTING);
-    else if (st->idle)
+    else if (st->idle || (off && d->state == DUMPER_PROTECTING))
         set_state(d, DUMPER_ASYNC);
     else if (d->state == DUMPER_CONNECTING || d->state == DUMPER_WAIT_SPACE)
         set_state(d, DUMPER_CATCHING_UP);
+}
+
+/* Once for each finding. */
+static void note_unsafe(struct dumper *d, const char *unsafe)
+{
+    if (strcmp(d->unsafe, unsafe) == 0)
+        return;
+    snprintf(d->unsafe, sizeof d->unsafe, "%s", unsafe);
+    if (*unsafe)
+        log_warn("dumper", "the source is not lossless, commits can be lost in a crash: %s",
+                 unsafe);
+    else
+        log_info("dumper", "the source's settings are lossless now");
+}
+
+static void on_monitor_told(void *ctx)
+{
+    struct dumper *d = ctx;
+    if (d->monitor.facts.at_us)
+        note_unsafe(d, d->monitor.facts.unsafe);
+    judge_state(d);
+}
+
+static void watch_source(struct dumper *d)
+{
+    struct monitor_opts opts = {
+        .loop = d->opts.loop,
+        .login = &d->opts.login,
+        .tls = d->opts.tls,
+        .host = d->opts.host,
+        .interval_ms = d->opts.monitor_ms,
+        .timeout_ms = d->opts.connect_timeout_ms,
+        .scope = d->opts.setup.semi_sync ? SETTINGS_SEMI_SYNC : SETTINGS_PLAIN,
+        .told = on_monitor_told,
+        .ctx = d,
+    };
+    monitor_start(&d->monitor, &opts, &d->addrs.at[d->addr]);
 }
 
 static void on_gathered(struct ev_loop *loop, struct ev_timer *timer, int revents)
@@ -387,6 +430,8 @@ static int send_dump(struct dumper *d, struct err *err)
     d->begun_pos = store_end(d->opts.store).pos;
     snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
     enter(d, PHASE_STREAMING);
+    note_unsafe(d, facts->unsafe);
+    watch_source(d);
     channel_send_command(&d->channel, buf_bytes(&out)); /* which may close it, and change phase */
     buf_fini(&out);
     return 0;
@@ -625,6 +670,7 @@ struct dumper *dumper_new(const struct dumper_opts *opts)
     d->deadline.data = d;
     ev_init(&d->gather, on_gathered);
     d->gather.data = d;
+    monitor_init(&d->monitor);
     store_set_events(opts->store, &store_events, d);
     return d;
 }
@@ -637,6 +683,8 @@ void dumper_start(struct dumper *d)
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
 {
     d->opts = *opts;
+    if (d->phase == PHASE_STREAMING)
+        watch_source(d);
     if (d->phase != PHASE_BACKOFF)
         return;
     d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
@@ -654,6 +702,7 @@ void dumper_free(struct dumper *d)
     channel_close(&d->channel, "binlogd stops");
     channel_fini(&d->channel);
     login_fini(&d->login);
+    monitor_fini(&d->monitor);
     setup_fini(&d->setup);
     buf_fini(&d->ack_message);
     free(d);
@@ -689,5 +738,7 @@ void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
         .seconds_behind = seconds_behind(d),
         .last_error = d->last_error,
         .version = d->version,
+        .source = &d->monitor.facts,
+        .unsafe = d->unsafe,
     };
 }

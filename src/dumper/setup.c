@@ -164,50 +164,16 @@ static void write_mariadb(const struct setup *s, struct buf *out)
         query(out, "SET @mariadb_slave_capability = 4");
 }
 
-/* The settings on which "acknowledged" depends; their value for which nothing can be lost. */
-static const struct {
-    const char *name, *safe;
-} settings[] = {
-    {"sync_binlog", "1"},
-    {"innodb_flush_log_at_trx_commit", "1"},
-    {"binlog_checksum", "CRC32"},
-    {"rpl_semi_sync_source_wait_point", "AFTER_SYNC"},
-    {"rpl_semi_sync_master_wait_point", "AFTER_SYNC"},
-    {"rpl_semi_sync_source_wait_no_replica", "ON"},
-    {"rpl_semi_sync_master_wait_no_slave", "ON"},
-};
-
 static void write_settings(const struct setup *s, struct buf *out)
 {
     (void)s;
-    query(out, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin'");
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        wr_fmt(out, ", '%s'", settings[i].name);
-    wr_str(out, ")");
-}
-
-static void warn_unsafe(const char *name, const char *value)
-{
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        if (strcasecmp(settings[i].name, name) == 0 && strcasecmp(settings[i].safe, value) != 0)
-            log_warn("dumper",
-                     "the source has %s = %.40s: commits can be lost in a crash, it should be %s",
-                     name, value, settings[i].safe);
+    settings_query(out);
 }
 
 static int check_settings(struct setup *s, struct err *err)
 {
-    for (size_t row = 0; row < s->reply.rows; row++) {
-        const char *name = resultset_get(&s->reply, row, 0);
-        const char *value = resultset_get(&s->reply, row, 1);
-        if (!name || !value)
-            continue;
-        if (strcasecmp(name, "log_bin") == 0 && strcasecmp(value, "OFF") == 0)
-            return err_kind_set(err, ERR_LONG,
-                                "the source writes no binary log: start it with log_bin");
-        warn_unsafe(name, value);
-    }
-    return 0;
+    return settings_judge(&s->reply, s->opts->semi_sync ? SETTINGS_SEMI_SYNC : SETTINGS_PLAIN,
+                          s->facts.unsafe, err);
 }
 
 static void write_register(const struct setup *s, struct buf *out)

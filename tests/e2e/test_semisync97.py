@@ -134,6 +134,23 @@ class SemiSync(SemiSyncCase):
             self.commit(3)
             self.assertEqual(self.source.semisync()["yes_tx"], before["yes_tx"] + 1)
 
+    def test_settings_that_are_not_lossless_are_named_while_running(self):
+        with Binlogd(self.source) as daemon:
+            self.source.wait_semisync_client()
+            self.assertNotIn("not lossless", daemon.log_text())
+            self.source.query("SET GLOBAL sync_binlog = 0")
+            self.addCleanup(self.source.query, "SET GLOBAL sync_binlog = 1")
+            daemon.wait_for("the source is not lossless, commits can be lost in a crash: "
+                            r"sync_binlog = 0 \(should be 1\)", 30)
+            self.source.query("SET GLOBAL sync_binlog = 1")
+            daemon.wait_for("the source's settings are lossless now", 30)
+
+    def test_finite_timeout_is_named(self):
+        self.source.query("SET GLOBAL rpl_semi_sync_source_timeout = 10000")
+        self.addCleanup(self.source.query, "SET GLOBAL rpl_semi_sync_source_timeout = 3600000")
+        with Binlogd(self.source) as daemon:
+            daemon.wait_for(r"rpl_semi_sync_source_timeout = 10000 \(should be 3600000 or more\)")
+
     def test_large_transaction_is_acknowledged(self):
         with Binlogd(self.source) as daemon:
             self.source.wait_semisync_client()

@@ -737,6 +737,53 @@ static void source_closing_before_an_ack_is_retried_at_once(void **state)
     assert_true(peer_clock() - closed < 2);
 }
 
+/* Answers one round of the monitor's questions. */
+static void tell_monitor(struct peer *asking, const char *status)
+{
+    const char *settings[] = {"sync_binlog", "1000"};
+    const char *row[] = {"Rpl_semi_sync_source_status", status};
+    const char *end[] = {FILE_1, "4"};
+    source_recv_command(asking);
+    source_send_rows(asking, 2, 1, settings);
+    source_recv_command(asking);
+    source_send_rows(asking, 2, 1, row);
+    source_recv_command(asking);
+    source_send_rows(asking, 2, 1, end);
+}
+
+/* A source whose semi-sync is OFF flags events too, to be ON again when they are acknowledged. */
+static void flags_of_a_source_that_is_off_protect_nothing(void **state)
+{
+    (void)state;
+    opts.monitor_ms = 20;
+    stream_first_file(SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().state, DUMPER_PROTECTING);
+    struct peer asking = *peer; /* another connection to the same listener */
+    asking.fd = -1;
+    asking.in = asking.got = asking.message = (struct buf){0};
+    peer_accept(&asking);
+    source_login(&asking, &source_80);
+    tell_monitor(&asking, "OFF");
+    RUN_UNTIL(loop, stats().state == DUMPER_ASYNC);
+    uint64_t from = file.bytes.len;
+    add_trx(2);
+    peer->seq = 1;
+    send_events(from, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().state, DUMPER_ASYNC);
+    tell_monitor(&asking, "ON");
+    RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING);
+    assert_int_equal(log_count("the source is not lossless, commits can be lost in a crash: "
+                               "sync_binlog = 1000 (should be 1)"),
+                     1);
+    assert_string_equal(stats().source->file.text, FILE_1);
+    peer_close(&asking);
+    buf_fini(&asking.in);
+    buf_fini(&asking.got);
+    buf_fini(&asking.message);
+}
+
 static void failed_storage_ends(void **state)
 {
     (void)state;
@@ -808,6 +855,7 @@ int main(void)
         TEST(bad_event_is_retried_more_and_more_slowly),
         TEST(source_closing_before_the_dump_request_is_retried),
         TEST(source_closing_before_an_ack_is_retried_at_once),
+        TEST(flags_of_a_source_that_is_off_protect_nothing),
         TEST(failed_storage_ends),
         TEST(free_in_every_phase_is_quiet),
     };

@@ -126,9 +126,11 @@ static void setup_says_everything_in_order(void **state)
         "SELECT @@GLOBAL.SERVER_UUID\n"
         "SET @slave_uuid = '" OWN_UUID "', @replica_uuid = '" OWN_UUID "'\n"
         "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'sync_binlog', "
-        "'innodb_flush_log_at_trx_commit', 'binlog_checksum', 'rpl_semi_sync_source_wait_point', "
+        "'innodb_flush_log_at_trx_commit', 'binlog_checksum', 'rpl_semi_sync_source_enabled', "
+        "'rpl_semi_sync_master_enabled', 'rpl_semi_sync_source_wait_point', "
         "'rpl_semi_sync_master_wait_point', 'rpl_semi_sync_source_wait_no_replica', "
-        "'rpl_semi_sync_master_wait_no_slave')\n"
+        "'rpl_semi_sync_master_wait_no_slave', 'rpl_semi_sync_source_timeout', "
+        "'rpl_semi_sync_master_timeout')\n"
         "command 21\n"
         "SELECT @@global.rpl_semi_sync_source_enabled\n"
         "SET @rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1\n");
@@ -234,7 +236,7 @@ static void setup_without_semi_sync_does_not_ask_for_it(void **state)
     opts.semi_sync = false;
     run(&source_80);
     assert_int_equal(result, SETUP_DONE);
-    assert_false(was_said("semi_sync_source_enabled"));
+    assert_false(was_said("@@global.rpl_semi_sync_source_enabled"));
     assert_false(was_said("SET @rpl_semi_sync"));
     assert_false(setup.facts.semi_sync_plugin);
 }
