@@ -22,6 +22,12 @@ enum dumper_state {
     DUMPER_CORRUPT      /* stored bytes are damaged */
 };
 
+enum dumper_divergence {
+    DUMPER_STOP,     /* end with DUMPER_DIVERGED */
+    DUMPER_FAILOVER, /* another server may go on, when by GTID it has all that is stored */
+    DUMPER_NEW_EPOCH /* whatever it is, it goes on in a new epoch */
+};
+
 enum dumper_start { DUMPER_START_EARLIEST, DUMPER_START_LATEST, DUMPER_START_FILE };
 
 struct dumper_opts {
@@ -39,7 +45,7 @@ struct dumper_opts {
     uint32_t monitor_ms; /* between two looks at the source's status; 0: none */
     enum dumper_start start;
     struct binfile_name start_file;
-    bool new_epoch_on_divergence;
+    enum dumper_divergence on_divergence;
     uint64_t min_free; /* bytes that must be free before a full disk is tried again */
     /* The state changed. */
     void (*state_changed)(void *ctx, enum dumper_state state);

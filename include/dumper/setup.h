@@ -8,6 +8,7 @@
 #ifndef BINLOGD_DUMPER_SETUP_H
 #define BINLOGD_DUMPER_SETUP_H
 
+#include "binlog/gtid_set.h"
 #include "dumper/ack.h"
 #include "dumper/settings.h"
 #include "link/channel.h"
@@ -33,6 +34,8 @@ struct setup_facts {
     uint32_t server_id;
     char source[SETUP_SOURCE_MAX]; /* the server_uuid, or "server-id-N" where there is none */
     bool gtid_mode;                /* ON */
+    bool gtids_known;              /* with gtid_mode: gtids is what the source says */
+    struct gtid_set gtids;         /* gtid_executed, and gtid_owned: commits that wait for ACKs */
     bool dump_by_gtid; /* COM_BINLOG_DUMP_GTID takes a file and a position: 5.7 with gtid_mode=ON */
     bool crc32;        /* checksum of what the source writes at present */
     bool semi_sync_plugin;  /* the variables are there */

@@ -217,7 +217,9 @@ static void describe_dumper(struct app *a, struct dumper_opts *o)
         .start = c->start.kind == CONFIG_START_LATEST ? DUMPER_START_LATEST
                  : c->start.kind == CONFIG_START_FILE ? DUMPER_START_FILE
                                                       : DUMPER_START_EARLIEST,
-        .new_epoch_on_divergence = c->on_divergence == CONFIG_DIVERGENCE_NEW_EPOCH,
+        .on_divergence = c->on_divergence == CONFIG_DIVERGENCE_NEW_EPOCH  ? DUMPER_NEW_EPOCH
+                         : c->on_divergence == CONFIG_DIVERGENCE_FAILOVER ? DUMPER_FAILOVER
+                                                                          : DUMPER_STOP,
         .min_free = a->config.storage.min_free,
         .state_changed = on_state_changed,
         .ended = on_ended,

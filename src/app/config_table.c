@@ -24,7 +24,11 @@ static const struct config_name ssl_mode_names[] = {
 };
 
 static const struct config_name divergence_names[] = {
-    {"stop", CONFIG_DIVERGENCE_STOP}, {"new_epoch", CONFIG_DIVERGENCE_NEW_EPOCH}, {NULL, 0}};
+    {"stop", CONFIG_DIVERGENCE_STOP},
+    {"failover", CONFIG_DIVERGENCE_FAILOVER},
+    {"new_epoch", CONFIG_DIVERGENCE_NEW_EPOCH},
+    {NULL, 0},
+};
 
 static const struct config_name plugin_names[] = {
     {"caching_sha2_password", CONFIG_PLUGIN_CACHING_SHA2_PASSWORD},
@@ -125,7 +129,7 @@ static const struct config_entry table[] = {
       OPTIONAL, RELOAD},
      &config_type_seconds, IN(dumper.retry_max_ms), 100, 3600000, NULL},
     {{"dumper", "on_divergence", "stop",
-      "When the source's history is not the stored one: stop, new_epoch.",
+      "When the source's history is not the stored one: stop, failover, new_epoch.",
       OPTIONAL, RELOAD},
      &config_type_enum, IN(dumper.on_divergence), 0, 0, divergence_names},
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "dumper/history.h"
 #include "mysql/repl.h"
 
 #include <inttypes.h>
@@ -29,6 +30,7 @@ enum dumper_phase {
     PHASE_DIALLING,  /* awaits the connection */
     PHASE_LOGIN,     /* awaits the login machine's end */
     PHASE_SETUP,     /* awaits replies to statements */
+    PHASE_JOINING,   /* awaits the name of the file that another server would begin with */
     PHASE_STREAMING, /* awaits events, or at least heartbeats */
     PHASE_BACKOFF,   /* awaits the time of the next try */
     PHASE_NO_SPACE   /* awaits that the disk has room again */
@@ -56,6 +58,7 @@ struct dumper {
     bool read_paused;
     bool restart_store; /* the journal stopped and must be started anew before the next dump */
     bool new_epoch;     /* begin one before the next dump */
+    struct binfile_name join; /* with which file of its source it begins; text "": as start says */
     bool from_start;    /* compare the last file from its start */
     struct err err;     /* why the connection was closed by us; text "" otherwise */
     char last_error[600];
@@ -105,8 +108,8 @@ static void enter(struct dumper *d, enum dumper_phase phase)
         [PHASE_STOPPED] = "stopped",     [PHASE_SETTLING] = "settling",
         [PHASE_RESOLVING] = "resolving", [PHASE_DIALLING] = "dialling",
         [PHASE_LOGIN] = "login",         [PHASE_SETUP] = "setup",
-        [PHASE_STREAMING] = "streaming", [PHASE_BACKOFF] = "backoff",
-        [PHASE_NO_SPACE] = "no space",
+        [PHASE_JOINING] = "joining",     [PHASE_STREAMING] = "streaming",
+        [PHASE_BACKOFF] = "backoff",     [PHASE_NO_SPACE] = "no space",
     };
     log_debug("dumper", "%s -> %s", names[d->phase], names[phase]);
     d->phase = phase;
@@ -123,6 +126,7 @@ static void enter(struct dumper *d, enum dumper_phase phase)
     case PHASE_DIALLING: /* the time allowed runs on from resolving to the dump request */
     case PHASE_LOGIN:
     case PHASE_SETUP:
+    case PHASE_JOINING:
         break;
     case PHASE_STREAMING: /* the source may have to look for the position first */
         arm(d, silence_ms(d) > FIRST_PACKET_MIN_MS ? silence_ms(d) : FIRST_PACKET_MIN_MS);
@@ -189,10 +193,11 @@ static void conclude(struct dumper *d, const struct err *err)
         end_for_good(d, DUMPER_CORRUPT, err);
         break;
     case ERR_DIVERGED:
-        if (d->opts.new_epoch_on_divergence) {
+        if (d->opts.on_divergence == DUMPER_NEW_EPOCH) {
             note_error(d, err->text);
             log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
             d->new_epoch = true;
+            d->join.text[0] = 0;
             begin(d);
         } else {
             end_for_good(d, DUMPER_DIVERGED, err);
@@ -363,6 +368,8 @@ static const struct binfile_name *choose_file(struct dumper *d, uint64_t *pos)
         *pos = store_resume_pos(store).pos;
         return store_write_file(store);
     }
+    if (d->join.text[0])
+        return &d->join;
     switch (d->opts.start) {
     case DUMPER_START_LATEST:
         return &d->setup.facts.latest;
@@ -374,18 +381,37 @@ static const struct binfile_name *choose_file(struct dumper *d, uint64_t *pos)
     return NULL;
 }
 
-static int check_source(struct dumper *d, struct err *err)
+enum source_verdict { SOURCE_OURS, SOURCE_JOINS, SOURCE_REFUSED };
+
+/* Another server than before. */
+static enum source_verdict check_other_source(const struct dumper *d, struct err *err)
+{
+    const struct setup_facts *facts = &d->setup.facts;
+    err_kind_set(err, ERR_DIVERGED,
+                 "this source is %s, but what is stored comes from %s: to copy it as well, "
+                 "set on_divergence=failover or new_epoch, or use another directory",
+                 facts->source, store_source(d->opts.store));
+    if (d->opts.on_divergence == DUMPER_STOP)
+        return SOURCE_REFUSED;
+    if (facts->gtids_known && !gtid_set_empty(store_gtids(d->opts.store)))
+        return history_check(facts, store_gtids(d->opts.store), err) < 0 ? SOURCE_REFUSED : SOURCE_JOINS;
+    if (d->opts.on_divergence == DUMPER_FAILOVER)
+        err_kind_set(err, ERR_DIVERGED,
+                     "this source is %s, but what is stored comes from %s: without GTIDs on both "
+                     "nobody knows where to go on",
+                     facts->source, store_source(d->opts.store));
+    return SOURCE_REFUSED;
+}
+
+static enum source_verdict check_source(struct dumper *d, struct err *err)
 {
     struct store *store = d->opts.store;
     const char *stored = store_source(store), *now = d->setup.facts.source;
     if (!*stored)
-        return store_new_epoch(store, now, err);
-    if (strcasecmp(stored, now) == 0)
-        return 0;
-    return err_kind_set(err, ERR_DIVERGED,
-                        "this source is %s, but what is stored comes from %s: to copy it as well, "
-                        "set on_divergence=new_epoch, or use another directory",
-                        now, stored);
+        return store_new_epoch(store, now, err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
+    if (strcasecmp(stored, now) != 0)
+        return check_other_source(d, err);
+    return history_check(&d->setup.facts, store_gtids(store), err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
 }
 
 /* COM_BINLOG_DUMP_GTID carries 64-bit positions and leaves the format description as it is in the
@@ -437,6 +463,77 @@ static int send_dump(struct dumper *d, struct err *err)
     return 0;
 }
 
+/* Files are copied whole, so the dump that names the file to begin with is not gone on with. */
+static bool on_join_part(void *ctx, struct bytes part, unsigned flags)
+{
+    (void)flags;
+    struct dumper *d = ctx;
+    struct err err;
+    if (d->new_epoch)
+        return true; /* what follows the answer */
+    if (history_join_file(&d->setup.facts, part, &d->join, &err) < 0) {
+        give_up(d, &err);
+        return true;
+    }
+    log_warn("dumper",
+             "the source is another server now, %s, and has all that is stored here: going on in a "
+             "new epoch with its file %s",
+             d->setup.facts.source, d->join.text);
+    d->new_epoch = true;
+    channel_close(&d->channel, "joining");
+    return true;
+}
+
+static void on_join_batch(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct channel_ops join_ops = {
+    .part = on_join_part,
+    .batch = on_join_batch,
+    .closed = on_closed,
+};
+
+/* All that is stored up to T is durable, so the set may be shown: asking is an ACK for it. */
+static void ask_join_file(struct dumper *d)
+{
+    struct buf set, out;
+    buf_init(&set);
+    buf_init(&out);
+    gtid_set_encode(store_gtids(d->opts.store), &set);
+    struct repl_dump dump = {
+        .server_id = d->opts.setup.server_id,
+        .file = "",
+        .pos = EVENT_MAGIC_LEN,
+        .gtids = buf_bytes(&set),
+    };
+    repl_dump_gtid_encode(&out, &dump);
+    channel_set_ops(&d->channel, &join_ops, d);
+    channel_receive(&d->channel, CHANNEL_WHOLE_MAX);
+    enter(d, PHASE_JOINING);
+    channel_send_command(&d->channel, buf_bytes(&out));
+    buf_fini(&out);
+    buf_fini(&set);
+}
+
+static void on_setup_done(struct dumper *d)
+{
+    struct err err;
+    switch (check_source(d, &err)) {
+    case SOURCE_OURS:
+        if (send_dump(d, &err) < 0)
+            give_up(d, &err);
+        break;
+    case SOURCE_JOINS:
+        ask_join_file(d);
+        break;
+    case SOURCE_REFUSED:
+        give_up(d, &err);
+        break;
+    }
+}
+
 static bool on_setup_part(void *ctx, struct bytes part, unsigned flags)
 {
     (void)flags;
@@ -446,8 +543,7 @@ static bool on_setup_part(void *ctx, struct bytes part, unsigned flags)
     case SETUP_MORE:
         break;
     case SETUP_DONE:
-        if (check_source(d, &err) < 0 || send_dump(d, &err) < 0)
-            give_up(d, &err);
+        on_setup_done(d);
         break;
     case SETUP_FAILED:
         give_up(d, &err);
@@ -517,6 +613,10 @@ static void on_closed(void *ctx, const char *reason)
     struct err err = d->err;
     if (d->phase == PHASE_STOPPED)
         return;
+    if (d->phase == PHASE_JOINING && d->new_epoch) {
+        begin(d);
+        return;
+    }
     if (!err.text[0] && d->login.failed)
         err = d->login.err;
     else if (!err.text[0])
@@ -598,6 +698,7 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revent
         break;
     case PHASE_LOGIN:
     case PHASE_SETUP:
+    case PHASE_JOINING:
         err_set(&err, "no answer within connect_timeout (%u ms)", d->opts.connect_timeout_ms);
         give_up(d, &err);
         break;

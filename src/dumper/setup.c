@@ -125,6 +125,49 @@ static int check_gtid_mode(struct setup *s, struct err *err)
     return 0;
 }
 
+/* What waits for our own ACK is not executed yet, but it is owned. Owned first: what moves from
+ * there in between is executed then. */
+static void write_gtid_owned(const struct setup *s, struct buf *out)
+{
+    if (s->facts.gtid_mode)
+        query(out, "SELECT @@GLOBAL.gtid_owned");
+}
+
+static void write_gtid_executed(const struct setup *s, struct buf *out)
+{
+    if (s->facts.gtid_mode)
+        query(out, "SELECT @@GLOBAL.gtid_executed");
+}
+
+/* Owned GTIDs are printed as "uuid:7#12:8#13", each with the number of its thread. */
+static void drop_owners(struct buf *dst, const char *text)
+{
+    while (*text) {
+        size_t n = strcspn(text, "#");
+        wr_bytes(dst, bytes_of(text, n));
+        text += n;
+        if (*text == '#')
+            text += 1 + strspn(text + 1, "0123456789");
+    }
+}
+
+static int check_gtids(struct setup *s, struct err *err)
+{
+    struct gtid_set set;
+    struct buf text;
+    gtid_set_init(&set);
+    buf_init(&text);
+    drop_owners(&text, cell(s));
+    int rc = gtid_set_parse(buf_bytes(&text), &set, err);
+    if (rc == 0) {
+        gtid_set_union(&s->facts.gtids, &set);
+        s->facts.gtids_known = true;
+    }
+    buf_fini(&text);
+    gtid_set_fini(&set);
+    return rc < 0 ? err_prefix(err, "the source's GTID set") : 0;
+}
+
 static void write_server_uuid(const struct setup *s, struct buf *out)
 {
     (void)s;
@@ -263,6 +306,8 @@ static const struct step steps[] = {
     {write_checksum, NULL, unknown_variable},
     {write_ask_checksum, check_checksum, NULL},
     {write_gtid_mode, check_gtid_mode, unknown_variable},
+    {write_gtid_owned, check_gtids, unknown_variable},
+    {write_gtid_executed, check_gtids, unknown_variable},
     {write_server_uuid, check_server_uuid, unknown_variable},
     {write_uuid, NULL, NULL},
     {write_mariadb, NULL, NULL},
@@ -329,6 +374,7 @@ void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *o
 void setup_fini(struct setup *s)
 {
     resultset_fini(&s->reply);
+    gtid_set_fini(&s->facts.gtids);
 }
 
 static enum setup_result next_step(struct setup *s)

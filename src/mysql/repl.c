@@ -40,8 +40,10 @@ void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d)
     wr_u32(out, (uint32_t)strlen(d->file));
     wr_str(out, d->file);
     wr_u64(out, d->pos);
-    wr_u32(out, 8); /* the empty set: a count of zero uuids */
-    wr_u64(out, 0);
+    struct bytes empty = bytes_of("\0\0\0\0\0\0\0", 8); /* a count of zero uuids */
+    struct bytes set = d->gtids.n ? d->gtids : empty;
+    wr_u32(out, (uint32_t)set.n);
+    wr_bytes(out, set);
 }
 
 void repl_ack_encode(struct buf *out, uint64_t pos, const char *file)

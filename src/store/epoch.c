@@ -20,6 +20,7 @@
 
 #define FOLDER_MAX    (STORE_UUID_MAX + 16)
 #define INDEX_MAX     (64u << 20)
+#define ORIGIN_FILE   "follows"
 #define HEAD_BYTES    1024u
 #define PREVIOUS_MAX  (64u << 20)
 #define COPY_PIECE    (1u << 20)
@@ -379,17 +380,54 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
     return sync_all(e, fs, rootfd, err) < 0 ? -1 : repair_index(e, fs, err);
 }
 
+/* An epoch that follows another and holds no file did not begin: the source is judged again from
+ * the one before, which says where to go on. */
+static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder)
+{
+    if (e->files.n || e->number <= 1)
+        return false;
+    fs->unlinkat(e->dirfd, ORIGIN_FILE, 0);
+    if (fs->unlinkat(rootfd, folder, AT_REMOVEDIR) < 0)
+        return false;
+    log_info("store", "removed %s, in which nothing was stored", folder);
+    epoch_fini(e);
+    return true;
+}
+
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
     char folder[FOLDER_MAX];
-    if (find_newest(e, rootfd, folder, err) < 0)
-        return -1;
-    if (!e->number)
-        return 0;
-    e->dirfd = fs_open_dir(fs, rootfd, folder, err);
-    if (e->dirfd < 0)
-        return -1;
-    return recover(e, fs, rootfd, err) < 0 ? err_prefix(err, "%s", folder) : 0;
+    do {
+        if (find_newest(e, rootfd, folder, err) < 0)
+            return -1;
+        if (!e->number)
+            return 0;
+        e->dirfd = fs_open_dir(fs, rootfd, folder, err);
+        if (e->dirfd < 0)
+            return -1;
+        if (recover(e, fs, rootfd, err) < 0)
+            return err_prefix(err, "%s", folder);
+    } while (remove_unbegun(e, fs, rootfd, folder));
+    return 0;
+}
+
+/* What an operator may want to know of an epoch that follows another; nothing reads it. */
+static int write_origin(const struct epoch *before, const struct fs *fs, int dirfd,
+                        struct err *err)
+{
+    char time_text[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    struct buf text;
+    gmtime_r(&now, &tm);
+    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    buf_init(&text);
+    wr_fmt(&text, "time=%s\nfollows=%04u-%s\ngtids=", time_text, before->number, before->source);
+    gtid_set_format(&before->gtids, &text);
+    wr_str(&text, "\n");
+    int rc = fs_write_atomic(fs, dirfd, ORIGIN_FILE, buf_bytes(&text), err);
+    buf_fini(&text);
+    return rc;
 }
 
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
@@ -403,6 +441,10 @@ int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *s
     int fd = fs_open_dir(fs, rootfd, folder, err);
     if (fd < 0)
         return -1;
+    if (e->number && write_origin(e, fs, fd, err) < 0) {
+        fs->close(fd);
+        return err_prefix(err, "%s", folder);
+    }
     if (fs->fsync(rootfd) < 0) {
         fs->close(fd);
         return err_io(err, errno, "cannot fsync the data directory");

@@ -24,6 +24,7 @@ const struct source_profile source_80 = {
     .server_id = "7",
     .uuid = SOURCE_UUID,
     .gtid_mode = "ON",
+    .gtid_executed = SOURCE_UUID ":1-1000000",
     .checksum = "CRC32",
     .semi_source = "1",
     .log_bin = "ON",
@@ -385,6 +386,10 @@ bool source_answer(struct peer *p, const struct source_profile *s, struct bytes 
         source_send_rows(p, 1, 1, &s->checksum);
     } else if (says(command, "GTID_MODE")) {
         send_value(p, s->gtid_mode);
+    } else if (says(command, "gtid_owned")) {
+        send_value(p, s->gtid_executed ? "" : NULL);
+    } else if (says(command, "gtid_executed")) {
+        send_value(p, s->gtid_executed);
     } else if (says(command, "SERVER_UUID")) {
         send_value(p, s->uuid);
     } else if (says(command, "SHOW GLOBAL VARIABLES")) {
@@ -424,8 +429,8 @@ struct source_dump source_decode_dump(struct bytes command)
         rd_u32(&r);
         file = rd_bytes(&r, rd_u32(&r));
         d.pos = rd_u64(&r);
-        assert_int_equal(rd_u32(&r), 8);
-        assert_int_equal(rd_u64(&r), 0);
+        d.set_bytes = rd_u32(&r);
+        rd_bytes(&r, d.set_bytes);
     } else {
         d.pos = rd_u32(&r);
         d.flags = rd_u16(&r);

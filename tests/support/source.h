@@ -70,6 +70,7 @@ struct source_profile {
     const char *server_id;
     const char *uuid; /* of all these: NULL is error 1193 */
     const char *gtid_mode;
+    const char *gtid_executed;
     const char *checksum;
     const char *semi_source; /* rpl_semi_sync_source_enabled */
     const char *semi_master;
@@ -95,6 +96,7 @@ struct source_dump {
     char file[300];
     uint64_t pos;
     uint16_t flags;
+    size_t set_bytes; /* of the GTID set; 8: the empty one */
 };
 
 struct source_dump source_decode_dump(struct bytes command);

@@ -109,7 +109,7 @@ static void bad_value_is_refused_with_what_is_allowed(void **state)
          "2: [dumper] start: \"bin.00001:4\" is not one of earliest, latest, FILE:POS (like "
          "mysql-bin.000001:4, no lower position)"},
         {"[dumper]\non_divergence=go\n",
-         "2: [dumper] on_divergence: \"go\" is not one of stop, new_epoch"},
+         "2: [dumper] on_divergence: \"go\" is not one of stop, failover, new_epoch"},
         {"[storage]\ndirectory=\n",
          "2: [storage] directory: \"\" is not a text of 1 to 180 bytes without a comment behind "
          "it"},

@@ -432,6 +432,7 @@ static void resume_compares_the_last_event_and_goes_on(void **state)
         add_trx(2);
         struct source_dump d = resume_with(&profile, !gtid);
         assert_int_equal(d.gtid, gtid);
+        assert_int_equal(d.set_bytes, gtid ? 8 : 0);
         assert_string_equal(d.file, FILE_1);
         assert_true(d.pos > 4 && d.pos < incomplete);
         send_events(d.pos, SOURCE_FLAGGED);
@@ -478,14 +479,34 @@ static void diverge_by_format(void)
     source_file_fini(&other);
 }
 
+#define OTHER_UUID "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
+
+/* A connection on which the dumper says all but asks for no dump. */
+static void answer_setup(const struct source_profile *profile)
+{
+    peer_accept(peer);
+    source_login(peer, profile);
+    while (!peer->eof) {
+        RUN_UNTIL(loop, peer->eof || peer_poll(peer));
+        if (!peer->eof)
+            assert_true(source_answer(peer, profile, source_recv_command(peer)));
+    }
+}
+
+/* Another server, that knows nothing of GTIDs. */
 static void diverge_by_uuid(void)
 {
     struct source_profile other = source_80;
-    other.uuid = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa";
-    peer_accept(peer);
-    source_login(peer, &other);
-    for (int i = 0; i < 12; i++)
-        source_answer(peer, &other, source_recv_command(peer));
+    other.uuid = OTHER_UUID;
+    other.gtid_executed = NULL;
+    answer_setup(&other);
+}
+
+static void diverge_by_gtids(void)
+{
+    struct source_profile lost = source_80;
+    lost.gtid_executed = SOURCE_UUID ":2-9, " OTHER_UUID ":1";
+    answer_setup(&lost);
 }
 
 static void diverge_by_error(void)
@@ -503,6 +524,8 @@ static const struct {
     {diverge_by_format, FILE_1 " on the source is another file than the one stored here"},
     {diverge_by_uuid, "this source is aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa, but what is stored "
                       "comes from " SOURCE_UUID},
+    {diverge_by_gtids, "lacks transactions that are stored here: it was reset or restored, or lost "
+                       "its last ones: " SOURCE_UUID ":1"},
     {diverge_by_error, "the source does not have what is stored here"},
 };
 
@@ -539,12 +562,12 @@ static void divergence_begins_a_new_epoch_when_told_to(void **state)
             tear_down(NULL);
             set_up(NULL);
         }
-        opts.new_epoch_on_divergence = true;
+        opts.on_divergence = DUMPER_NEW_EPOCH;
         stream_first_file(SOURCE_SEMI);
         peer_close(peer);
         divergences[i].act();
         if (divergences[i].act == diverge_by_uuid)
-            profile.uuid = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa";
+            profile.uuid = OTHER_UUID;
         struct source_dump d = source_decode_dump(source_accept(peer, &profile));
         assert_string_equal(d.file, "");
         assert_int_equal(d.pos, 4);
@@ -559,12 +582,86 @@ static void divergence_begins_a_new_epoch_when_told_to(void **state)
     }
 }
 
+/* The other server's file that holds the first transaction that is not here. */
+static void name_join_file(const struct source_profile *other)
+{
+    struct source_dump d = source_decode_dump(source_accept(peer, other));
+    assert_true(d.gtid);
+    assert_string_equal(d.file, "");
+    assert_int_equal(d.set_bytes, 8 + 16 + 8 + 16); /* one uuid with one interval */
+    peer->seq = 1;
+    source_send_event(peer, SOURCE_SEMI,
+                      source_fake_rotate(&scratch, "mysql-bin.000031", 4, true));
+}
+
+static void failover_joins_at_the_file_that_the_new_source_names(void **state)
+{
+    (void)state;
+    struct source_profile other = source_80;
+    other.uuid = OTHER_UUID;
+    other.gtid_executed = SOURCE_UUID ":1-7," OTHER_UUID ":1-3";
+    opts.on_divergence = DUMPER_FAILOVER;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    name_join_file(&other);
+    struct source_dump d = source_decode_dump(source_accept(peer, &other));
+    assert_string_equal(d.file, "mysql-bin.000031");
+    assert_int_equal(d.pos, 4);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+    source_file_fini(&file);
+    source_file_begin(&file, "mysql-bin.000031", true, 9999);
+    source_add_previous_gtids(&file);
+    add_trx(2);
+    peer->seq = 1;
+    send_rotate(4);
+    send_events(4, SOURCE_FLAGGED);
+    source_expect_ack(peer, "mysql-bin.000031", file.bytes.len);
+    assert_stored("0002-" OTHER_UUID "/mysql-bin.000031", buf_bytes(&file.bytes));
+    assert_int_equal(ended, 0);
+}
+
+static void failover_to_a_server_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *executed, *text;
+        uint16_t error;
+    } cases[] = {
+        {OTHER_UUID ":1-3", "lacks transactions that are stored here", 0},
+        {NULL, "without GTIDs on both nobody knows where to go on", 0},
+        {SOURCE_UUID ":1-7", "cannot go on where the stored files end: error 1236: purged", 1236},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct source_profile other = source_80;
+        if (i) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        other.uuid = OTHER_UUID;
+        other.gtid_executed = cases[i].executed;
+        opts.on_divergence = DUMPER_FAILOVER;
+        stream_first_file(SOURCE_SEMI);
+        peer_close(peer);
+        if (cases[i].error) {
+            source_accept(peer, &other);
+            peer->seq = 1;
+            source_send_err(peer, cases[i].error, "purged");
+        } else {
+            answer_setup(&other);
+        }
+        RUN_UNTIL(loop, ended);
+        assert_int_equal(ended_state, DUMPER_DIVERGED);
+        assert_non_null(strstr(stats().last_error, cases[i].text));
+        assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+    }
+}
+
 static void new_epoch_with_start_latest_asks_for_the_current_file(void **state)
 {
     (void)state;
     struct source_profile profile = source_80;
     profile.latest_old = "mysql-bin.000042";
-    opts.new_epoch_on_divergence = true;
+    opts.on_divergence = DUMPER_NEW_EPOCH;
     stream_first_file(SOURCE_SEMI);
     opts.start = DUMPER_START_LATEST;
     dumper_reconfigure(dumper, &opts);
@@ -845,6 +942,8 @@ int main(void)
         TEST(resume_survives_a_restart_of_the_store),
         TEST(divergence_ends_with_nothing_changed),
         TEST(divergence_begins_a_new_epoch_when_told_to),
+        TEST(failover_joins_at_the_file_that_the_new_source_names),
+        TEST(failover_to_a_server_that_does_not_fit_is_refused),
         TEST(new_epoch_with_start_latest_asks_for_the_current_file),
         TEST(full_disk_waits_for_space_and_goes_on),
         TEST(catching_up_after_a_full_disk_shows),

@@ -123,6 +123,8 @@ static void setup_says_everything_in_order(void **state)
         "@source_binlog_checksum = @@global.binlog_checksum\n"
         "SELECT @source_binlog_checksum\n"
         "SELECT @@GLOBAL.GTID_MODE\n"
+        "SELECT @@GLOBAL.gtid_owned\n"
+        "SELECT @@GLOBAL.gtid_executed\n"
         "SELECT @@GLOBAL.SERVER_UUID\n"
         "SET @slave_uuid = '" OWN_UUID "', @replica_uuid = '" OWN_UUID "'\n"
         "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'sync_binlog', "

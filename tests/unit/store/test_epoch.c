@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "faultfs.h"
+#include "helper_feed.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -62,6 +63,27 @@ static void make_folder(const char *name)
     assert_int_equal(mkdirat(rootfd, name, 0750), 0);
 }
 
+/* A folder with a file that a server wrote. */
+static void make_begun_folder(const char *name)
+{
+    struct feed_source source;
+    char path[600];
+    make_folder(name);
+    feed_source_load(&source);
+    snprintf(path, sizeof path, "%s/%s", name, source.name[0].text);
+    int fd = openat(rootfd, path, O_WRONLY | O_CREAT | O_EXCL, 0640);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, source.data[0].p, source.data[0].n), source.data[0].n);
+    close(fd);
+    feed_source_free(&source);
+}
+
+static bool is_there(const char *name)
+{
+    struct stat st;
+    return fstatat(rootfd, name, &st, 0) == 0;
+}
+
 static void assert_source(const char *source)
 {
     struct store *s = open_store();
@@ -82,11 +104,32 @@ static void epoch_highest_number_is_opened(void **state)
 {
     (void)state;
     make_folder("0001-first");
-    make_folder("0010-tenth");
+    make_begun_folder("0010-tenth");
     make_folder("0002-second");
     assert_source("tenth");
-    make_folder("10000-more");
+    make_begun_folder("10000-more");
     assert_source("more");
+}
+
+static void epoch_that_did_not_begin_is_removed(void **state)
+{
+    (void)state;
+    make_begun_folder("0001-first");
+    struct store *s = open_store();
+    assert_int_equal(store_new_epoch(s, "second", &err), 0);
+    store_close(s);
+    assert_source("first");
+    assert_false(is_there("0002-second"));
+}
+
+static void epoch_with_something_unknown_in_it_is_kept(void **state)
+{
+    (void)state;
+    make_begun_folder("0001-first");
+    make_folder("0002-second");
+    make_folder("0002-second/something");
+    assert_source("second");
+    assert_true(is_there("0002-second/something"));
 }
 
 static void epoch_other_names_ignored(void **state)
@@ -117,11 +160,16 @@ static void epoch_new_one_is_durable_on_return(void **state)
     free(record);
     assert_string_equal(store_source(s), "one");
     assert_true(store_empty(s));
+    faultfs_record(FAULTFS_CHANGES);
     assert_int_equal(store_new_epoch(s, "two", &err), 0);
+    record = faultfs_recorded();
+    assert_non_null(strstr(record, "mkdirat 0002-two\npwritev follows.tmp 0 "));
+    assert_non_null(strstr(record, "fsync follows.tmp\nrename follows.tmp follows\n"
+                                   "fsync directory\nfsync directory\n"));
+    free(record);
+    assert_string_equal(store_source(s), "two");
+    assert_true(is_there("0002-two/follows"));
     store_close(s);
-    assert_source("two");
-    struct stat st;
-    assert_int_equal(fstatat(rootfd, "0002-two", &st, 0), 0);
 }
 
 static void epoch_new_one_failed_leaves_the_present(void **state)
@@ -201,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(epoch_none_in_a_new_directory),
         TEST(epoch_highest_number_is_opened),
+        TEST(epoch_that_did_not_begin_is_removed),
+        TEST(epoch_with_something_unknown_in_it_is_kept),
         TEST(epoch_other_names_ignored),
         TEST(epoch_new_one_is_durable_on_return),
         TEST(epoch_new_one_failed_leaves_the_present),
