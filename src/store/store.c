@@ -161,9 +161,13 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
     return s;
 }
 
+static bool apply_marks(struct store *s, uint64_t synced);
+
 int store_stop(struct store *s, struct err *err)
 {
-    return journal_stop(s->journal, err);
+    int rc = journal_stop(s->journal, err);
+    apply_marks(s, journal_synced(s->journal)); /* so that the bound that is left is the true one */
+    return rc;
 }
 
 void store_close(struct store *s)

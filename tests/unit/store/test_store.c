@@ -560,6 +560,30 @@ static void store_open_bad_uuid_refused(void **state)
     check_rmdir(dir);
 }
 
+/* Though the loop never learnt that the last of it was synced. */
+static void store_stop_leaves_the_bound_of_all_that_is_durable(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(0, 4));
+    char path[700];
+    struct watermark mark;
+    open_good(dir);
+    assert_int_equal(feed_settle(&feed), 0);
+    feed.at = PLACE(0, store_write_pos(feed.store));
+    while (feed.at.file == 0 && feed.at.pos < source.data[0].n)
+        assert_int_equal(feed_event(&feed), 0);
+    store_publish(feed.store);
+    assert_int_equal(store_stop(feed.store, &feed.err), 0);
+    feed_close(&feed);
+    path_in(path, dir, "");
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    watermark_read(&mark, fs_posix(), fd);
+    close(fd);
+    assert_string_equal(mark.name.text, "mysql-bin.000001");
+    assert_int_equal(mark.pos, source.data[0].n);
+    check_rmdir(dir);
+}
+
 static void store_new_epoch_begins_empty_and_keeps_the_old(void **state)
 {
     (void)state;
@@ -887,6 +911,7 @@ int main(void)
         cmocka_unit_test(store_open_twice_second_is_refused),
         cmocka_unit_test(store_open_again_keeps_its_uuid),
         cmocka_unit_test(store_open_bad_uuid_refused),
+        cmocka_unit_test(store_stop_leaves_the_bound_of_all_that_is_durable),
         cmocka_unit_test(store_new_epoch_begins_empty_and_keeps_the_old),
         cmocka_unit_test(store_files_have_their_modes_whatever_the_umask),
         cmocka_unit_test(store_each_call_fails_with_eio_durable_is_kept),
