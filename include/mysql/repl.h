@@ -53,8 +53,10 @@ void repl_dump_encode(struct buf *out, const struct repl_dump *d);
  * it begins with the file that holds the first transaction that is not in the set. */
 void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d);
 
-/* The ACK for everything up to pos in file (name without NUL, under 512 bytes). It travels with
- * sequence number 0 in its packet header, always. */
+#define REPL_ACK_FILE_MAX 511 /* bytes; what a source takes at the most */
+
+/* The ACK for everything up to pos in file (name without NUL). It travels with sequence number 0 in
+ * its packet header, always. */
 void repl_ack_encode(struct buf *out, uint64_t pos, const char *file);
 
 /* The server's side. Slices point into the payload. */
@@ -72,12 +74,19 @@ struct repl_dump_request {
     struct bytes gtids; /* COM_BINLOG_DUMP_GTID only: the encoded set */
 };
 
+struct repl_ack {
+    uint64_t pos;
+    struct bytes file; /* 1 to REPL_ACK_FILE_MAX bytes, none of them NUL */
+};
+
 #define REPL_MALFORMED "Malformed communication packet."
 
 /* err has the text that a source answers with: REPL_MALFORMED for error 1835, others for 1105. */
 int repl_register_decode(struct repl_registered *r, struct bytes payload, struct err *err);
 int repl_dump_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);
 int repl_dump_gtid_decode(struct repl_dump_request *d, struct bytes payload, struct err *err);
+
+int repl_ack_decode(struct repl_ack *a, struct bytes payload, struct err *err);
 
 #define REPL_SEMI_SYNC_MAGIC 0xef
 #define REPL_SEMI_SYNC_ACK   0x01

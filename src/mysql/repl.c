@@ -125,3 +125,17 @@ int repl_dump_gtid_decode(struct repl_dump_request *d, struct bytes payload, str
     d->gtids = rd_bytes(&in, n);
     return in.bad ? err_set(err, "malformed COM_BINLOG_DUMP_GTID") : 0;
 }
+
+int repl_ack_decode(struct repl_ack *a, struct bytes payload, struct err *err)
+{
+    struct rd in = rd_of(payload);
+    uint8_t magic = rd_u8(&in);
+    a->pos = rd_u64(&in);
+    a->file = rd_rest(&in);
+    if (in.bad || magic != REPL_SEMI_SYNC_MAGIC)
+        return err_set(err, "malformed semi-sync ACK");
+    if (!a->file.n || a->file.n > REPL_ACK_FILE_MAX || memchr(a->file.p, 0, a->file.n))
+        return err_set(err, "a semi-sync ACK with a file name of %zu bytes, or with a NUL in it",
+                       a->file.n);
+    return 0;
+}

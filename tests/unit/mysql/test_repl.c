@@ -118,6 +118,69 @@ static void ack_is_what_real_replicas_send(void **state)
     }
 }
 
+static void ack_of_real_replicas_is_decoded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        uint64_t pos;
+    } cases[] = {{MYSQL97, 0x157}, {MARIADB, 0x1c7}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct repl_ack a;
+        struct bytes b = capture_packet(cases[i].file, "ack", 0);
+        assert_int_equal(repl_ack_decode(&a, b, &err), 0);
+        assert_int_equal(a.pos, cases[i].pos);
+        assert_true(bytes_eq(a.file, bytes_str("mysql-bin.000001")));
+        capture_free(b);
+    }
+}
+
+/* Where only the name is cut, it is another name: nothing in the packet says how long it is. */
+static void check_cut_ack(struct bytes cut, void *arg)
+{
+    struct repl_ack a;
+    (void)arg;
+    int rc = repl_ack_decode(&a, cut, &err);
+    assert_int_equal(rc, cut.n > 9 ? 0 : -1);
+    if (rc == 0)
+        assert_int_equal(a.file.n, cut.n - 9);
+}
+
+static void ack_at_every_truncation_reads_no_further(void **state)
+{
+    (void)state;
+    struct bytes b = capture_packet(MYSQL97, "ack", 0);
+    capture_truncate(b, check_cut_ack, NULL);
+    capture_free(b);
+}
+
+static void ack_that_is_wrong_fails(void **state)
+{
+    (void)state;
+    char name[REPL_ACK_FILE_MAX + 2];
+    memset(name, 'n', sizeof name);
+    for (size_t n = REPL_ACK_FILE_MAX; n <= REPL_ACK_FILE_MAX + 1; n++) {
+        struct repl_ack a;
+        struct buf out = {0};
+        name[n] = 0;
+        repl_ack_encode(&out, UINT64_MAX, name);
+        assert_int_equal(repl_ack_decode(&a, buf_bytes(&out), &err),
+                         n <= REPL_ACK_FILE_MAX ? 0 : -1);
+        name[n] = 'n';
+        buf_fini(&out);
+    }
+    static const char *const cases[] = {"ee 5701000000000000 62", "00 5701000000000000 62",
+                                        "ef 5701000000000000 6200", "ef 5701000000000000 00",
+                                        "ef 5701000000000000 620062"};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct repl_ack a;
+        struct bytes b = check_unhex(cases[i]);
+        assert_int_equal(repl_ack_decode(&a, b, &err), -1);
+        assert_non_null(strstr(err.text, "semi-sync ACK"));
+        capture_free(b);
+    }
+}
+
 static void event_prefix_of_a_real_source_is_decoded(void **state)
 {
     (void)state;
@@ -192,6 +255,9 @@ int main(void)
         cmocka_unit_test(dump_gtid_is_what_a_real_replica_sends),
         cmocka_unit_test(dump_gtid_with_a_file_has_its_length_and_64_bits_of_position),
         cmocka_unit_test(ack_is_what_real_replicas_send),
+        cmocka_unit_test(ack_of_real_replicas_is_decoded),
+        cmocka_unit_test(ack_at_every_truncation_reads_no_further),
+        cmocka_unit_test(ack_that_is_wrong_fails),
         cmocka_unit_test(event_prefix_of_a_real_source_is_decoded),
         cmocka_unit_test(event_prefix_that_is_wrong_fails),
     };
