@@ -2,16 +2,17 @@
  * Which ACK the source is owed, and when: this is the place where an ACK is decided.
  *
  * The stream notes each event that the source flagged, with the stream offset behind its last byte;
- * when the store has synced past that offset the ACK is due, and not before. Positions are the
- * source's own: file name and true 64-bit offset. The queue belongs to one connection: what is
- * pending when it ends is dropped.
+ * when the store has synced past that offset, and replicas that are waited for have what they need
+ * to have, the ACK is due, and not before. Positions are the source's own: file name and true
+ * 64-bit offset. The queue belongs to one connection: what is pending when it ends is dropped.
  */
 #ifndef BINLOGD_DUMPER_ACK_H
 #define BINLOGD_DUMPER_ACK_H
 
+#include "store/point.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define ACK_QUEUE_MAX 1024u /* a power of two */
 
@@ -25,6 +26,16 @@ struct ack {
     uint64_t pos;    /* end of the event in its file */
     size_t file;     /* index into store_files */
     uint64_t at_us;  /* clock_now_us when it was received */
+    /* The end of the last complete transaction up to here, which is all that replicas can have: a
+     * flagged event can stand in the middle of one. */
+    struct point needs;
+    uint64_t transactions; /* received up to here on this connection */
+};
+
+/* What may be acknowledged. */
+struct ack_bounds {
+    uint64_t synced;              /* stream offset up to where all is durable */
+    const struct point *replicas; /* up to where enough of them have all; NULL: none is awaited */
 };
 
 struct ack_queue {
@@ -39,6 +50,11 @@ void ack_reset(struct ack_queue *q, enum ack_mode mode);
  * source waits for each ACK, so one that floods is broken. */
 bool ack_add(struct ack_queue *q, const struct ack *ack);
 /* Takes the next ACK that may be sent; false when none may. */
-bool ack_due(struct ack_queue *q, uint64_t synced, struct ack *ack);
+bool ack_due(struct ack_queue *q, const struct ack_bounds *bounds, struct ack *ack);
+/* The next one that is durable, and so awaits replicas alone after ack_due was false; NULL: none.
+ */
+const struct ack *ack_held(const struct ack_queue *q, uint64_t synced);
+/* Whether the source sends nothing, not even heartbeats, before it has an ACK. */
+bool ack_blocks_source(const struct ack_queue *q);
 
 #endif

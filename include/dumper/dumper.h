@@ -8,6 +8,7 @@
 #ifndef BINLOGD_DUMPER_DUMPER_H
 #define BINLOGD_DUMPER_DUMPER_H
 
+#include "dumper/downstream.h"
 #include "dumper/monitor.h"
 #include "dumper/stream.h"
 
@@ -46,6 +47,7 @@ struct dumper_opts {
     enum dumper_start start;
     struct binfile_name start_file;
     enum dumper_divergence on_divergence;
+    struct downstream_opts downstream;
     uint64_t min_free; /* bytes that must be free before a full disk is tried again */
     /* The state changed. */
     void (*state_changed)(void *ctx, enum dumper_state state);
@@ -59,8 +61,15 @@ struct dumper_stats {
     uint64_t connects; /* dumps begun */
     uint64_t events;   /* of the present connection */
     uint64_t transactions;
-    uint64_t acks;          /* sent since start */
-    uint64_t ack_us;        /* from receiving to acknowledging, microseconds, summed */
+    uint64_t acks;   /* sent since start */
+    uint64_t ack_us; /* from receiving to acknowledging, microseconds, summed */
+    enum downstream_state downstream;
+    uint64_t held_us;        /* that something has been waiting for replicas; 0: nothing is */
+    uint64_t degraded_times; /* since start */
+    /* Transactions acknowledged to the source since start while replicas were to be waited for:
+     * those that enough of them had, and the others. */
+    uint64_t transactions_with;
+    uint64_t transactions_without;
     int64_t seconds_behind; /* -1: unknown */
     const char *last_error; /* "" */
     const char *version;    /* of the source; "" before the first login */
@@ -75,9 +84,11 @@ struct dumper;
  * store's events are the dumper's from now on. */
 struct dumper *dumper_new(const struct dumper_opts *opts);
 void dumper_start(struct dumper *d);
-/* Takes other strings and limits for the next connection; loop, worker and store must be the same.
- */
+/* Takes other strings and limits for the next connection, and what replicas must have at once;
+ * loop, worker and store must be the same. */
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts);
+/* Replicas have acknowledged more. */
+void dumper_replicas_moved(struct dumper *d);
 /* Closes the connection; no callback comes any more. */
 void dumper_free(struct dumper *d);
 

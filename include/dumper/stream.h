@@ -35,7 +35,8 @@ struct stream {
     struct binfile_name next; /* file that the next format description begins */
     struct fde format;
     struct trx trx;
-    struct gtid gtid; /* of the open transaction; gno 0: none */
+    struct gtid gtid;      /* of the open transaction; gno 0: none */
+    struct point complete; /* end of the last complete transaction, or event outside one */
 
     /* A long event, of which a part was appended. */
     bool in_event;

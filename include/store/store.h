@@ -16,6 +16,7 @@
 #include "binlog/trx.h"
 #include "store/binfile.h"
 #include "store/journal.h"
+#include "store/point.h"
 
 #define STORE_UUID_MAX 64
 
@@ -123,6 +124,13 @@ uint64_t store_synced(const struct store *s);
 /* End of the last event received whole, and T. */
 struct store_pos store_received(const struct store *s);
 struct store_pos store_end(const struct store *s);
+/* The same places as points; all zero when nothing is stored. The last is behind the last byte
+ * appended. */
+struct point store_resume_point(const struct store *s);
+struct point store_end_point(const struct store *s);
+struct point store_write_point(const struct store *s);
+/* A point of the present epoch with its file's name; "" when the file is not in the list. */
+struct store_pos store_pos_of(const struct store *s, const struct point *p);
 /* The GTIDs of all transactions up to T, with those before the first file. */
 const struct gtid_set *store_gtids(const struct store *s);
 const struct binfile_list *store_files(const struct store *s);

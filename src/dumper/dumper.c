@@ -26,6 +26,7 @@
 enum dumper_phase {
     PHASE_STOPPED,   /* not started, or ended for good */
     PHASE_SETTLING,  /* awaits that all that came is durable and the last file is open */
+    PHASE_REPLICAS,  /* awaits that replicas have what the dump request acknowledges */
     PHASE_RESOLVING, /* awaits the worker's answer */
     PHASE_DIALLING,  /* awaits the connection */
     PHASE_LOGIN,     /* awaits the login machine's end */
@@ -52,6 +53,7 @@ struct dumper {
     struct monitor monitor;
     char unsafe[SETTINGS_TEXT_MAX]; /* what was last said about the source's settings */
     struct ack_queue acks;
+    struct downstream downstream;
     struct buf ack_message; /* reused, so that an ACK allocates nothing */
     struct ev_timer gather; /* runs while reading pauses to let bytes gather */
     uint64_t received;      /* conn_received after the last batch */
@@ -62,11 +64,13 @@ struct dumper {
     bool from_start;    /* compare the last file from its start */
     struct err err;     /* why the connection was closed by us; text "" otherwise */
     char last_error[600];
-    char begun_file[BINFILE_NAME_MAX + 1]; /* T when the present dump began */
-    uint64_t begun_pos;
+    struct point begun; /* T when the present dump began */
     uint64_t connects;
     uint64_t acks_sent;
     uint64_t ack_us;
+    uint64_t acked_transactions; /* of the present connection */
+    uint64_t transactions_with;
+    uint64_t transactions_without;
     char version[HANDSHAKE_VERSION_MAX];
 };
 
@@ -106,17 +110,20 @@ static void enter(struct dumper *d, enum dumper_phase phase)
 {
     static const char *const names[] = {
         [PHASE_STOPPED] = "stopped",     [PHASE_SETTLING] = "settling",
-        [PHASE_RESOLVING] = "resolving", [PHASE_DIALLING] = "dialling",
-        [PHASE_LOGIN] = "login",         [PHASE_SETUP] = "setup",
-        [PHASE_JOINING] = "joining",     [PHASE_STREAMING] = "streaming",
-        [PHASE_BACKOFF] = "backoff",     [PHASE_NO_SPACE] = "no space",
+        [PHASE_REPLICAS] = "replicas",   [PHASE_RESOLVING] = "resolving",
+        [PHASE_DIALLING] = "dialling",   [PHASE_LOGIN] = "login",
+        [PHASE_SETUP] = "setup",         [PHASE_JOINING] = "joining",
+        [PHASE_STREAMING] = "streaming", [PHASE_BACKOFF] = "backoff",
+        [PHASE_NO_SPACE] = "no space",
     };
     log_debug("dumper", "%s -> %s", names[d->phase], names[phase]);
     d->phase = phase;
     if (phase != PHASE_STREAMING)
         monitor_stop(&d->monitor);
+    downstream_let_go(&d->downstream); /* what was held went with the connection */
     switch (phase) {
     case PHASE_STOPPED:
+    case PHASE_REPLICAS: /* has a timer of its own */
     case PHASE_SETTLING: /* the journal either gets there or fails; a slow disk is waited for */
         arm(d, 0);
         break;
@@ -215,16 +222,45 @@ static void give_up(struct dumper *d, const struct err *err)
 
 /* ---- streaming ---- */
 
+static void count_transactions(struct dumper *d, const struct ack *ack)
+{
+    uint64_t n = ack->transactions - d->acked_transactions;
+    d->acked_transactions = ack->transactions;
+    switch (d->downstream.state) {
+    case DOWNSTREAM_OFF:
+        break;
+    case DOWNSTREAM_ON:
+        d->transactions_with += n;
+        break;
+    case DOWNSTREAM_DEGRADED:
+        d->transactions_without += n;
+        break;
+    }
+}
+
+static void send_ack(struct dumper *d, const struct ack *ack)
+{
+    buf_clear(&d->ack_message);
+    repl_ack_encode(&d->ack_message, ack->pos, store_files(d->opts.store)->at[ack->file].text);
+    d->acks_sent++;
+    d->ack_us += clock_now_us() - ack->at_us;
+    count_transactions(d, ack);
+    channel_send_aside(&d->channel, buf_bytes(&d->ack_message));
+}
+
 static void send_acks(struct dumper *d)
 {
     struct ack ack;
-    while (d->phase == PHASE_STREAMING && ack_due(&d->acks, store_synced(d->opts.store), &ack)) {
-        buf_clear(&d->ack_message);
-        repl_ack_encode(&d->ack_message, ack.pos, store_files(d->opts.store)->at[ack.file].text);
-        channel_send_aside(&d->channel, buf_bytes(&d->ack_message));
-        d->acks_sent++;
-        d->ack_us += clock_now_us() - ack.at_us;
-    }
+    struct ack_bounds bounds = {store_synced(d->opts.store), downstream_bound(&d->downstream)};
+    while (d->phase == PHASE_STREAMING && ack_due(&d->acks, &bounds, &ack))
+        send_ack(d, &ack);
+    if (d->phase != PHASE_STREAMING)
+        return; /* the ACK found the connection broken */
+    const struct ack *held = ack_held(&d->acks, bounds.synced);
+    if (held)
+        downstream_hold(&d->downstream, held->offset);
+    else
+        downstream_let_go(&d->downstream);
 }
 
 static bool on_stream_part(void *ctx, struct bytes part, unsigned flags)
@@ -320,8 +356,8 @@ static void let_gather(struct dumper *d)
  * same bad event each time is not asked ten times a second. */
 static void note_progress(struct dumper *d)
 {
-    struct store_pos end = store_end(d->opts.store);
-    bool moved = end.pos != d->begun_pos || strcmp(end.file, d->begun_file) != 0;
+    struct point end = store_end_point(d->opts.store);
+    bool moved = point_cmp(&end, &d->begun) != 0;
     if (d->stream.expect != STREAM_AT_EVENTS || !(moved || d->stream.idle))
         return;
     d->retry_ms = RETRY_FIRST_MS;
@@ -453,8 +489,8 @@ static int send_dump(struct dumper *d, struct err *err)
     d->connects++;
     d->received = 0;
     d->from_start = false; /* this once */
-    d->begun_pos = store_end(d->opts.store).pos;
-    snprintf(d->begun_file, sizeof d->begun_file, "%s", store_end(d->opts.store).file);
+    d->begun = store_end_point(d->opts.store);
+    d->acked_transactions = 0;
     enter(d, PHASE_STREAMING);
     note_unsafe(d, facts->unsafe);
     watch_source(d);
@@ -644,6 +680,30 @@ static void on_resolved(void *ctx, const struct addr_list *list, const struct er
     dial(d, &failure);
 }
 
+static void resolve(struct dumper *d)
+{
+    enter(d, PHASE_RESOLVING);
+    d->lookup = addr_lookup_start(d->opts.worker, d->opts.host, d->opts.port, on_resolved, d);
+}
+
+/* A dump request counts as an ACK for all before its position, which replicas must have too. */
+static void await_replicas(struct dumper *d)
+{
+    struct point needs = store_resume_point(d->opts.store);
+    const struct point *bound = downstream_bound(&d->downstream);
+    if (!bound || point_cmp(&needs, bound) <= 0) {
+        resolve(d);
+    } else if (d->phase != PHASE_REPLICAS) {
+        struct store_pos pos = store_resume_pos(d->opts.store);
+        log_info("dumper",
+                 "%" PRIu32 " replicas must have acknowledged %s at %" PRIu64
+                 " before the source is asked for more",
+                 d->opts.downstream.replicas, pos.file, pos.pos);
+        enter(d, PHASE_REPLICAS);
+        downstream_hold(&d->downstream, UINT64_MAX);
+    }
+}
+
 static void settled(struct dumper *d)
 {
     struct err err;
@@ -654,8 +714,21 @@ static void settled(struct dumper *d)
             return;
         }
     }
-    enter(d, PHASE_RESOLVING);
-    d->lookup = addr_lookup_start(d->opts.worker, d->opts.host, d->opts.port, on_resolved, d);
+    await_replicas(d);
+}
+
+/* Replicas have more, or are not waited for any more. */
+static void go_on(struct dumper *d)
+{
+    if (d->phase == PHASE_REPLICAS)
+        await_replicas(d);
+    else if (d->phase == PHASE_STREAMING)
+        send_acks(d);
+}
+
+static void on_released(void *ctx)
+{
+    go_on(ctx);
 }
 
 /* A dump request counts as an ACK for all before its position, so first everything is made durable
@@ -684,6 +757,7 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revent
     switch (d->phase) {
     case PHASE_STOPPED:
     case PHASE_SETTLING:
+    case PHASE_REPLICAS:
         break;
     case PHASE_RESOLVING:
         addr_lookup_cancel(d->lookup);
@@ -703,6 +777,8 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revent
         give_up(d, &err);
         break;
     case PHASE_STREAMING:
+        if (ack_blocks_source(&d->acks))
+            break; /* the silence is ours; the timer repeats */
         err_set(&err, "nothing came for %u heartbeats (%u ms)", HEARTBEATS_MISSED, silence_ms(d));
         give_up(d, &err);
         break;
@@ -772,6 +848,8 @@ struct dumper *dumper_new(const struct dumper_opts *opts)
     ev_init(&d->gather, on_gathered);
     d->gather.data = d;
     monitor_init(&d->monitor);
+    downstream_init(&d->downstream, opts->loop, on_released, d);
+    downstream_configure(&d->downstream, &opts->downstream);
     store_set_events(opts->store, &store_events, d);
     return d;
 }
@@ -786,11 +864,20 @@ void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
     d->opts = *opts;
     if (d->phase == PHASE_STREAMING)
         watch_source(d);
+    downstream_configure(&d->downstream, &opts->downstream);
+    go_on(d);
     if (d->phase != PHASE_BACKOFF)
         return;
     d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
     d->last_error[0] = 0;
     begin(d);
+}
+
+void dumper_replicas_moved(struct dumper *d)
+{
+    struct point end = store_end_point(d->opts.store);
+    downstream_moved(&d->downstream, &end);
+    go_on(d);
 }
 
 void dumper_free(struct dumper *d)
@@ -799,6 +886,7 @@ void dumper_free(struct dumper *d)
         return;
     enter(d, PHASE_STOPPED);
     ev_timer_stop(d->opts.loop, &d->gather);
+    downstream_fini(&d->downstream);
     addr_lookup_cancel(d->lookup);
     channel_close(&d->channel, "binlogd stops");
     channel_fini(&d->channel);
@@ -836,6 +924,11 @@ void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
         .transactions = d->stream.transactions,
         .acks = d->acks_sent,
         .ack_us = d->ack_us,
+        .downstream = d->downstream.state,
+        .held_us = d->downstream.held ? clock_now_us() - d->downstream.since_us : 0,
+        .degraded_times = d->downstream.times,
+        .transactions_with = d->transactions_with,
+        .transactions_without = d->transactions_without,
         .seconds_behind = seconds_behind(d),
         .last_error = d->last_error,
         .version = d->version,

@@ -202,6 +202,8 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
     st->idle = false;
     if (h->timestamp)
         st->last_timestamp = h->timestamp;
+    if (verdict != TRX_INSIDE)
+        st->complete = store_write_point(st->store);
     if (ended) {
         st->transactions++;
         st->gtid.gno = 0;
@@ -217,6 +219,8 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
         .pos = store_write_pos(st->store),
         .file = store_files(st->store)->n - 1,
         .at_us = clock_now_us(),
+        .needs = st->complete,
+        .transactions = st->transactions,
     };
     if (!ack_add(st->acks, &ack))
         return err_set(err, "the source asks for %u ACKs without awaiting one", ACK_QUEUE_MAX);

@@ -239,6 +239,36 @@ struct store_pos store_end(const struct store *s)
     return pos_in(s, s->epoch.end.file, s->epoch.end.pos);
 }
 
+static struct point point_in(const struct store *s, size_t file, uint64_t pos)
+{
+    if (store_empty(s))
+        return (struct point){0, 0, 0};
+    return (struct point){s->epoch.number, s->epoch.files.at[file].number, pos};
+}
+
+struct point store_resume_point(const struct store *s)
+{
+    return point_in(s, s->epoch.end.file, s->epoch.end.last_start);
+}
+
+struct point store_end_point(const struct store *s)
+{
+    return point_in(s, s->epoch.end.file, s->epoch.end.pos);
+}
+
+struct point store_write_point(const struct store *s)
+{
+    return point_in(s, s->file, store_write_pos(s));
+}
+
+struct store_pos store_pos_of(const struct store *s, const struct point *p)
+{
+    for (size_t i = s->epoch.files.n; i-- > 0 && p->epoch == s->epoch.number;)
+        if (s->epoch.files.at[i].number == p->file)
+            return (struct store_pos){s->epoch.files.at[i].text, p->pos};
+    return (struct store_pos){"", 0};
+}
+
 struct store_pos store_received(const struct store *s)
 {
     return pos_in(s, s->file, s->received_pos);

@@ -86,6 +86,12 @@ static int tear_down(void **state)
 
 /* ---- feeding ---- */
 
+static bool due(uint64_t synced, struct ack *ack)
+{
+    struct ack_bounds bounds = {synced, NULL};
+    return ack_due(&acks, &bounds, ack);
+}
+
 static void feed_payload(struct bytes p)
 {
     result = stream_part(&stream, p, CHANNEL_FIRST | CHANNEL_LAST, &err);
@@ -303,8 +309,8 @@ static void ack_is_noted_with_the_end_of_the_flagged_event(void **state)
     feed_as(SOURCE_FLAGGED, source_add_query(&file, "CREATE TABLE t (a int)"));
     assert_int_equal(result, STREAM_TAKEN);
     assert_int_equal(channel.seq, 1);
-    assert_false(ack_due(&acks, store_offset(store) - 1, &ack));
-    assert_true(ack_due(&acks, store_offset(store), &ack));
+    assert_false(due(store_offset(store) - 1, &ack));
+    assert_true(due(store_offset(store), &ack));
     assert_int_equal(ack.pos, file.bytes.len);
     assert_string_equal(store_files(store)->at[ack.file].text, FILE_1);
 }
@@ -316,7 +322,7 @@ static void flags_on_what_is_in_no_file_ask_for_nothing(void **state)
     header = SOURCE_FLAGGED;
     stream_start(&stream, store, &acks, &channel, &facts, NULL, 4);
     take(rotate_to(FILE_1, 4));
-    assert_false(ack_due(&acks, UINT64_MAX, &ack));
+    assert_false(due(UINT64_MAX, &ack));
 }
 
 static void long_events_are_stored_in_parts(void **state)
@@ -344,7 +350,7 @@ static void long_events_are_stored_in_parts(void **state)
                 feed_as(SOURCE_FLAGGED, source_add_xid(&file));
                 assert_int_equal(result, STREAM_TAKEN);
                 await_durable();
-                assert_true(ack_due(&acks, store_synced(store), &ack));
+                assert_true(due(store_synced(store), &ack));
                 assert_int_equal(ack.pos, file.bytes.len);
             }
         assert_stored(FILE_1, buf_bytes(&file.bytes));
@@ -381,8 +387,8 @@ static void long_event_can_ask_for_an_ack(void **state)
     free(sql);
     assert_int_equal(result, STREAM_TAKEN);
     assert_int_equal(channel.seq, 1);
-    assert_false(ack_due(&acks, store_offset(store) - 1, &ack));
-    assert_true(ack_due(&acks, store_offset(store), &ack));
+    assert_false(due(store_offset(store) - 1, &ack));
+    assert_true(due(store_offset(store), &ack));
     assert_int_equal(ack.pos, file.bytes.len);
 }
 
@@ -791,7 +797,7 @@ static void bad_streams_are_refused_and_leave_nothing(void **state)
         assert_int_equal(result, STREAM_BAD);
         assert_non_null(strstr(err.text, c->text));
         assert_int_equal(err.kind, c->kind);
-        assert_false(ack_due(&acks, UINT64_MAX, &ack));
+        assert_false(due(UINT64_MAX, &ack));
         if (!stream.long_seen) { /* of a long event bytes may be there until they are cut */
             await_durable();
             assert_stored(FILE_1, buf_bytes(&good));
