@@ -32,6 +32,7 @@ static bool store_withheld; /* the loop does not learn what the journal did */
 static unsigned ended;
 static enum dumper_state ended_state;
 static unsigned states_seen; /* bits */
+static struct point acked;   /* by replicas, in tests that wait for them */
 
 /* ---- a disk that waits, or is full, when told to ---- */
 
@@ -150,6 +151,7 @@ static int set_up(void **state)
     fs.fdatasync = gated_fdatasync;
     fs.pwritev = limited_pwritev;
     ended = states_seen = 0;
+    acked = (struct point){0};
     store_withheld = false;
     peer = peer_unix(loop, dir);
     worker = worker_new(wake, &worker_wake);
@@ -456,6 +458,186 @@ static void resume_survives_a_restart_of_the_store(void **state)
     assert_int_equal(d.pos, file.last);
     send_events(file.last, SOURCE_FLAGGED);
     source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+/* ---- replicas that are waited for ---- */
+
+static struct point replicas_acked(void *ctx)
+{
+    (void)ctx;
+    return acked;
+}
+
+static void wait_for_replicas(uint32_t timeout_ms)
+{
+    opts.downstream = (struct downstream_opts){1, timeout_ms, replicas_acked, NULL};
+}
+
+static void replicas_have(struct point p)
+{
+    acked = p;
+    dumper_replicas_moved(dumper);
+}
+
+static void assert_no_ack(double seconds)
+{
+    turns(seconds);
+    assert_int_equal(peer_poll(peer), 0);
+}
+
+static void ack_leaves_only_after_the_replicas_have_it(void **state)
+{
+    (void)state;
+    wait_for_replicas(0);
+    stream_first_file(SOURCE_FLAGGED);
+    struct point end = store_end_point(store);
+    assert_no_ack(0.05);
+    assert_int_equal(stats().acks, 0);
+    assert_true(stats().held_us > 0);
+    replicas_have((struct point){end.epoch, end.file, end.pos - 1});
+    assert_no_ack(0.02);
+    replicas_have(end);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().held_us, 0);
+    assert_int_equal(stats().transactions_with, 1);
+
+    uint64_t first = file.bytes.len; /* what they have is not durable here */
+    hold_syncs(true);
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, sync_waits() && stats().events >= 10);
+    replicas_have((struct point){end.epoch, end.file + 1, 4});
+    assert_no_ack(0.05);
+    hold_syncs(false);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().transactions_with, 2);
+    assert_int_equal(stats().transactions_without, 0);
+}
+
+static void acks_go_without_replicas_after_the_timeout_until_these_have_all(void **state)
+{
+    (void)state;
+    wait_for_replicas(300);
+    double began = peer_clock();
+    stream_first_file(SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_true(peer_clock() - began >= 0.3);
+    assert_int_equal(stats().downstream, DOWNSTREAM_DEGRADED);
+    uint64_t first = file.bytes.len;
+    struct point old = store_end_point(store);
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    replicas_have(old);
+    assert_int_equal(stats().downstream, DOWNSTREAM_DEGRADED);
+    replicas_have(store_end_point(store));
+    assert_int_equal(stats().downstream, DOWNSTREAM_ON);
+    assert_int_equal(stats().transactions_with, 0);
+    assert_int_equal(stats().transactions_without, 2);
+
+    first = file.bytes.len;
+    add_trx(3);
+    send_events(first, SOURCE_FLAGGED);
+    await_durable(file.bytes.len);
+    assert_no_ack(0.02);
+    replicas_have(store_end_point(store));
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().transactions_with, 1);
+    assert_int_equal(stats().degraded_times, 1);
+    assert_int_equal(log_count("gets its ACKs without them"), 1);
+}
+
+static void flag_inside_a_transaction_needs_what_is_complete_before_it(void **state)
+{
+    (void)state;
+    wait_for_replicas(0);
+    stream_first_file(SOURCE_SEMI);
+    replicas_have(store_end_point(store));
+    source_send_event(peer, SOURCE_FLAGGED, source_add_gtid(&file, 2));
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+static void older_source_is_held_and_not_taken_for_dead(void **state)
+{
+    (void)state;
+    struct source_profile old = source_80;
+    old.version = "5.6.51-log";
+    old.semi_source = NULL;
+    old.semi_master = "1";
+    opts.heartbeat_ms = 50;
+    wait_for_replicas(0);
+    begin_file(1000);
+    start();
+    source_accept(peer, &old);
+    send_rotate(4);
+    send_events(4, SOURCE_FLAGGED);
+    assert_no_ack(0.4); /* it blocks and sends no heartbeats */
+    assert_int_equal(stats().connects, 1);
+    replicas_have(store_end_point(store));
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+static void reconnecting_does_not_acknowledge_more_than_replicas_have(void **state)
+{
+    (void)state;
+    wait_for_replicas(0);
+    stream_first_file(SOURCE_FLAGGED);
+    peer_close(peer);
+    turns(0.3);
+    assert_false(peer_try_accept(peer)); /* asking would be an ACK */
+    assert_true(stats().held_us > 0);
+    struct point asks = store_resume_point(store);
+    replicas_have((struct point){asks.epoch, asks.file, asks.pos - 1});
+    turns(0.1);
+    assert_false(peer_try_accept(peer));
+    replicas_have(asks);
+    struct source_dump d = resume_with(&source_80, false);
+    assert_int_equal(d.pos, asks.pos);
+    send_events(file.last, SOURCE_FLAGGED); /* which they do not have yet */
+    assert_no_ack(0.05);
+    replicas_have(store_end_point(store));
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+}
+
+static void reconnecting_waits_no_longer_than_the_timeout(void **state)
+{
+    (void)state;
+    wait_for_replicas(200);
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    double began = peer_clock();
+    resume_with(&source_80, false);
+    assert_true(peer_clock() - began >= 0.2);
+    assert_int_equal(stats().downstream, DOWNSTREAM_DEGRADED);
+}
+
+static void reload_switches_the_waiting_on_and_off(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    wait_for_replicas(0);
+    dumper_reconfigure(dumper, &opts);
+    uint64_t first = file.bytes.len;
+    add_trx(2);
+    send_events(first, SOURCE_FLAGGED);
+    await_durable(file.bytes.len);
+    assert_no_ack(0.02);
+    wait_for_replicas(50); /* counts from when the ACK was held */
+    dumper_reconfigure(dumper, &opts);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    wait_for_replicas(0);
+    replicas_have(store_end_point(store));
+    dumper_reconfigure(dumper, &opts);
+    first = file.bytes.len;
+    add_trx(3);
+    send_events(first, SOURCE_FLAGGED);
+    await_durable(file.bytes.len);
+    assert_no_ack(0.02);
+    opts.downstream.replicas = 0;
+    dumper_reconfigure(dumper, &opts);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    assert_int_equal(stats().downstream, DOWNSTREAM_OFF);
 }
 
 /* What each kind of divergence does after a first file is stored. */
@@ -940,6 +1122,13 @@ int main(void)
         TEST(pending_acks_are_dropped_on_disconnect),
         TEST(resume_compares_the_last_event_and_goes_on),
         TEST(resume_survives_a_restart_of_the_store),
+        TEST(ack_leaves_only_after_the_replicas_have_it),
+        TEST(acks_go_without_replicas_after_the_timeout_until_these_have_all),
+        TEST(flag_inside_a_transaction_needs_what_is_complete_before_it),
+        TEST(older_source_is_held_and_not_taken_for_dead),
+        TEST(reconnecting_does_not_acknowledge_more_than_replicas_have),
+        TEST(reconnecting_waits_no_longer_than_the_timeout),
+        TEST(reload_switches_the_waiting_on_and_off),
         TEST(divergence_ends_with_nothing_changed),
         TEST(divergence_begins_a_new_epoch_when_told_to),
         TEST(failover_joins_at_the_file_that_the_new_source_names),
