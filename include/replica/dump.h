@@ -32,6 +32,9 @@ struct dump_opts {
     bool nonblock;      /* EOF at the end instead of waiting */
     bool heartbeat_v2;
     enum dump_checksum checksum;
+    /* Whether ACKs are wanted now: then the last event up to T, or to a file's end, asks for one.
+     * Only with semi_sync. */
+    bool (*acks_wanted)(void *ctx);
     void (*fetched)(void *ctx); /* after DUMP_COLD: call dump_fill again */
     void *ctx;
 };
@@ -58,11 +61,15 @@ enum dump_result {
 enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err);
 /* Appends a heartbeat for the place last sent; nothing before the first event went out. */
 void dump_heartbeat(struct dump *d, struct buf *out);
-/* Appends an ERR packet that ends the dump, error 1236; nothing inside a long event, where no packet
- * of another kind may stand. */
+/* Appends an ERR packet that ends the dump, error 1236; nothing inside a long event, where no
+ * packet of another kind may stand. */
 void dump_put_error(struct dump *d, struct buf *out, const char *text);
 /* Where the dump is, for lists. */
 struct store_pos dump_pos(const struct dump *d);
+struct point dump_point(const struct dump *d);
+/* End of the last event of a file that was sent, or the place where the dump began: an ACK can name
+ * no higher one. */
+struct point dump_sent(const struct dump *d);
 uint64_t dump_passed(const struct dump *d); /* bytes of events, sent or left out */
 
 #endif

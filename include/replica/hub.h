@@ -40,10 +40,12 @@ struct hub_opts {
     struct tls *tls; /* NULL: TLS is not offered */
     bool require_tls;
     uint32_t max_connections;
+    uint32_t wait_for_replicas; /* whose ACKs are asked for; 0: nobody's */
+    void (*acked)(void *ctx);   /* hub_acked moved */
     /* Whether the user may come from there. */
     bool (*may_come)(void *ctx, const char *user, const struct addr *peer);
     const struct hub_sql *sql;
-    void *ctx; /* of sql and may_come */
+    void *ctx; /* of sql, acked and may_come */
 };
 
 struct hub;
@@ -57,6 +59,10 @@ void hub_free(struct hub *h);
 void hub_accept(struct hub *h, int fd, const struct addr *peer);
 /* T moved. */
 void hub_moved(struct hub *h);
+/* The highest point up to where wait_for_replicas of them, one of each server_id and uuid, have
+ * acknowledged all; all zero when there is none. Asking for a position, and having the GTIDs of
+ * what would come, is an ACK too. */
+struct point hub_acked(const struct hub *h);
 
 struct hub_session_info {
     uint32_t id;
@@ -71,6 +77,8 @@ struct hub_session_info {
     const char *uuid;
     uint64_t since_s; /* seconds in the present command or idle */
     struct store_pos pos;
+    bool semi_sync;     /* the dump's events have the semi-sync header */
+    struct point acked; /* by it */
 };
 
 void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info *info), void *arg);
@@ -82,6 +90,7 @@ bool hub_kill(struct hub *h, uint32_t id);
 struct hub_stats {
     uint32_t connected;
     uint32_t dumping;
+    uint32_t semi_sync; /* of these, with the semi-sync header */
     uint32_t max_used;
     uint64_t connections;
     uint64_t refused; /* logins that failed */

@@ -42,12 +42,14 @@ struct dump {
     bool begun;          /* a format description was sent */
     struct fde format;
     uint8_t seq;
+    struct point sent;  /* as dump_sent */
     uint64_t passed;    /* bytes of events sent or left out */
     uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */
     /* A long event: what is left of the message, and of the packet. */
     uint64_t message_left;
     uint32_t packet_left;
     bool packet_full;
+    bool long_asks; /* for an ACK */
 };
 
 /* ---- where to begin ---- */
@@ -115,6 +117,7 @@ static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos
         return err_set(err, "Client requested %s to start replication from position > file size",
                        who);
     d->start_pos = d->asked_pos = pos;
+    d->sent = (struct point){d->cursor.epoch, file->number, pos};
     return 0;
 }
 
@@ -243,6 +246,24 @@ static uint8_t *put_head(struct dump *d, uint8_t *dst, size_t n)
         dst[6] = 0;
     }
     return dst + PACKET_HEADER + prefix;
+}
+
+/* A source begins its sequence numbers anew after asking for an ACK. */
+static void ask_for_ack(struct dump *d, uint8_t *packet)
+{
+    packet[PACKET_HEADER + 2] = REPL_SEMI_SYNC_ACK;
+    d->seq = 1;
+}
+
+/* Whether an event that ends here asks for an ACK: nothing may follow it for a while. */
+static bool asks(const struct dump *d, uint64_t end)
+{
+    return end == d->cursor.limit && d->opts.semi_sync && d->opts.acks_wanted(d->opts.ctx);
+}
+
+static void note_sent(struct dump *d, uint64_t end)
+{
+    d->sent = (struct point){d->cursor.epoch, d->cursor.file.number, end};
 }
 
 /* Appends one event, made in place by the caller between the two calls, as a packet. */
@@ -415,6 +436,9 @@ static void begin_long(struct dump *d, struct buf *out, uint32_t length)
     uint32_t n = d->message_left < PACKET_PART_MAX ? (uint32_t)d->message_left : PACKET_PART_MAX;
     uint8_t *dst = buf_reserve(out, PACKET_HEADER + PREFIX_MAX);
     put_head(d, dst, n - prefix_len(d));
+    d->long_asks = asks(d, d->cursor.pos + length);
+    if (d->long_asks)
+        dst[PACKET_HEADER + 2] = REPL_SEMI_SYNC_ACK; /* the sequence goes on to the message's end */
     buf_commit(out, PACKET_HEADER + prefix_len(d));
     d->message_left -= prefix_len(d);
     d->packet_left = n - prefix_len(d);
@@ -439,7 +463,7 @@ static void bad_length(const struct dump *d, const struct event_header *h, struc
 static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
 {
     size_t used = 0;
-    uint8_t *dst = out->data + out->off + out->len;
+    uint8_t *dst = out->data + out->off + out->len, *last = NULL;
     while (in.n - used >= EVENT_HEADER) {
         const uint8_t *p = in.p + used;
         struct event_header h;
@@ -455,16 +479,23 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             break;
         if (d->by_gtid)
             judge_group(d, &h, p);
+        used += h.length;
         if (d->skipping) {
             d->skipped = true;
-        } else {
-            if (d->skipped)
-                dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used);
-            dst = put_head(d, dst, h.length);
-            memcpy(dst, p, h.length);
-            dst += h.length;
+            if (last && asks(d, d->cursor.limit)) /* what follows can be left out up to T */
+                ask_for_ack(d, last);
+            last = NULL;
+            continue;
         }
-        used += h.length;
+        if (d->skipped)
+            dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used - h.length);
+        last = dst;
+        dst = put_head(d, dst, h.length);
+        memcpy(dst, p, h.length);
+        dst += h.length;
+        note_sent(d, d->cursor.pos + used);
+        if (asks(d, d->sent.pos))
+            ask_for_ack(d, last);
     }
     buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
     return used;
@@ -559,6 +590,9 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
     if (!d->packet_left && d->packet_full)
         put_next_packet(d, out);
     if (!d->packet_left) {
+        note_sent(d, d->cursor.pos);
+        if (d->long_asks)
+            d->seq = 1;
         d->stage = DUMP_AT_EVENTS;
         return DUMP_MORE;
     }
@@ -634,6 +668,16 @@ void dump_put_error(struct dump *d, struct buf *out, const char *text)
 struct store_pos dump_pos(const struct dump *d)
 {
     return (struct store_pos){d->cursor.file.text, d->cursor.pos};
+}
+
+struct point dump_point(const struct dump *d)
+{
+    return (struct point){d->cursor.epoch, d->cursor.file.number, d->cursor.pos};
+}
+
+struct point dump_sent(const struct dump *d)
+{
+    return d->sent;
 }
 
 uint64_t dump_passed(const struct dump *d)

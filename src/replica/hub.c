@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ struct hub {
     bool moved;
     struct session *to_wake; /* the next, of those that are being woken; NULL: all were */
     uint32_t next_id;
+    struct point acked;
     struct hub_stats stats;
 };
 
@@ -92,10 +94,86 @@ struct hub *hub_new(const struct hub_opts *opts)
     return h;
 }
 
+/* ---- what replicas have acknowledged ---- */
+
+static bool same_replica(const struct session *a, const struct session *b)
+{
+    return a->server_id == b->server_id || (*a->uuid && strcasecmp(a->uuid, b->uuid) == 0);
+}
+
+static bool has(const struct session *s, const struct point *p)
+{
+    return s->state == SESSION_DUMPING && s->semi_sync && s->server_id &&
+           point_cmp(&s->acked, p) >= 0;
+}
+
+/* Whether n replicas have all up to there, each counted once. */
+static bool enough_have(const struct hub *h, const struct point *p, uint32_t n)
+{
+    uint32_t found = 0;
+    for (const struct session *s = h->sessions; s && found < n; s = s->next) {
+        if (!has(s, p))
+            continue;
+        const struct session *o = h->sessions;
+        while (o != s && !(has(o, p) && same_replica(o, s)))
+            o = o->next;
+        found += o == s;
+    }
+    return found >= n;
+}
+
+/* The highest point that a session has acknowledged below a limit; all zero: none. */
+static struct point next_below(const struct hub *h, const struct point *limit)
+{
+    struct point best = {0};
+    for (const struct session *s = h->sessions; s; s = s->next)
+        if (has(s, &best) && point_cmp(&s->acked, limit) < 0)
+            best = s->acked;
+    return best;
+}
+
+/* Looks from p downwards for what enough of them have; what they had once they have. */
+static void update_acked(struct hub *h, struct point p)
+{
+    while (point_cmp(&p, &h->acked) > 0) {
+        if (enough_have(h, &p, h->opts.wait_for_replicas)) {
+            h->acked = p;
+            h->opts.acked(h->opts.ctx);
+            return;
+        }
+        p = next_below(h, &p);
+    }
+}
+
+void hub_session_acked(struct hub *h, const struct session *s)
+{
+    if (h->opts.wait_for_replicas)
+        update_acked(h, s->acked);
+}
+
+struct point hub_acked(const struct hub *h)
+{
+    return h->acked;
+}
+
+/* Another number of replicas has acknowledged other things. */
+static void recount(struct hub *h)
+{
+    static const struct point highest = {UINT_MAX, UINT64_MAX, UINT64_MAX};
+    h->acked = (struct point){0};
+    if (h->opts.wait_for_replicas)
+        update_acked(h, next_below(h, &highest));
+}
+
+/* ---- the outside ---- */
+
 void hub_reconfigure(struct hub *h, const struct hub_opts *opts)
 {
     bool other_tls = h->opts.tls != opts->tls;
+    bool other_wait = h->opts.wait_for_replicas != opts->wait_for_replicas;
     h->opts = *opts;
+    if (other_wait)
+        recount(h);
     for (struct session *s = h->sessions, *next; s && other_tls; s = next) {
         next = s->next;
         if (s->state == SESSION_LOGIN) /* it may be about to use what goes */
@@ -195,6 +273,8 @@ static void describe(const struct session *s, struct hub_session_info *info)
         .uuid = s->uuid,
         .since_s = (clock_now_us() - s->state_since_us) / 1000000u,
         .pos = {"", 0},
+        .semi_sync = s->state == SESSION_DUMPING && s->semi_sync,
+        .acked = s->acked,
     };
     memcpy(info->host, s->host, sizeof info->host);
     if (s->dump)
@@ -232,7 +312,9 @@ bool hub_kill(struct hub *h, uint32_t id)
 void hub_stats(const struct hub *h, struct hub_stats *stats)
 {
     *stats = h->stats;
-    stats->dumping = 0;
-    for (const struct session *s = h->sessions; s; s = s->next)
+    stats->dumping = stats->semi_sync = 0;
+    for (const struct session *s = h->sessions; s; s = s->next) {
         stats->dumping += s->state == SESSION_DUMPING;
+        stats->semi_sync += s->state == SESSION_DUMPING && s->semi_sync;
+    }
 }

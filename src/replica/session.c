@@ -115,6 +115,54 @@ static void fail_dump(struct session *s, const char *text)
     finish(s);
 }
 
+/* ---- what the replica has acknowledged ---- */
+
+static void set_acked(struct session *s, struct point acked)
+{
+    if (point_cmp(&acked, &s->acked) <= 0)
+        return;
+    s->acked = acked;
+    hub_session_acked(s->hub, s);
+}
+
+/* What was left out behind the last event that it has acknowledged, it has. */
+static void credit_left_out(struct session *s)
+{
+    struct point sent = dump_sent(s->dump);
+    if (s->semi_sync && s->waiting && point_cmp(&s->acked, &sent) >= 0)
+        set_acked(s, dump_point(s->dump));
+}
+
+static int take_ack(struct session *s, struct bytes payload, struct err *err)
+{
+    struct repl_ack ack;
+    struct binfile_name file;
+    struct point sent = dump_sent(s->dump), acked = {.epoch = sent.epoch};
+    if (repl_ack_decode(&ack, payload, err) < 0 || binfile_name_parse(&file, ack.file, err) < 0)
+        return -1;
+    acked.file = file.number;
+    acked.pos = ack.pos;
+    if (!store_serves(s->opts->store, &file) || point_cmp(&acked, &sent) > 0)
+        return err_set(err, "the replica acknowledges %s at %" PRIu64 ", which it was not sent",
+                       file.text, ack.pos);
+    set_acked(s, acked);
+    return 0;
+}
+
+/* A replica that acknowledges what it cannot have is not to be relied upon. */
+static void on_ack(struct session *s, struct bytes payload)
+{
+    struct err err;
+    if (!s->semi_sync)
+        channel_close(&s->channel, "a command came while dumping");
+    else if (take_ack(s, payload, &err) < 0)
+        channel_close(&s->channel, "%s", err.text);
+    else
+        credit_left_out(s);
+}
+
+/* ---- sending ---- */
+
 static void pump(struct session *s)
 {
     struct err err;
@@ -130,6 +178,7 @@ static void pump(struct session *s)
     case DUMP_IDLE:
         s->waiting = true;
         arm(s, s->heartbeat_s);
+        credit_left_out(s);
         break;
     case DUMP_EOF:
         log_end(s, "all sent");
@@ -213,12 +262,20 @@ static void read_variables(struct session *s)
     if (variable2(s, "replica_uuid", "slave_uuid", &uuid) &&
         bytes_to_str(uuid, s->uuid, sizeof s->uuid) < 0)
         s->uuid[0] = 0;
+    s->semi_sync =
+        variable_u64(s, "rpl_semi_sync_replica") || variable_u64(s, "rpl_semi_sync_slave");
     uint64_t ns = variable_u64(s, "source_heartbeat_period");
     if (!ns)
         ns = variable_u64(s, "master_heartbeat_period");
     s->heartbeat_s = (double)ns / NS_PER_SECOND;
     if (ns && s->heartbeat_s < 0.001)
         s->heartbeat_s = 0.001;
+}
+
+static bool acks_wanted(void *ctx)
+{
+    const struct session *s = ctx;
+    return s->opts->wait_for_replicas > 0;
 }
 
 static void describe_dump(struct session *s, const struct repl_dump_request *r, struct dump_opts *o)
@@ -229,8 +286,8 @@ static void describe_dump(struct session *s, const struct repl_dump_request *r, 
         .scratch = s->scratch,
         .server_id = s->opts->server_id,
         .old_words = s->opts->old_words,
-        .semi_sync =
-            variable_u64(s, "rpl_semi_sync_replica") || variable_u64(s, "rpl_semi_sync_slave"),
+        .semi_sync = s->semi_sync,
+        .acks_wanted = acks_wanted,
         .nonblock = (r->flags & REPL_DUMP_NON_BLOCK) || r->server_id == 0,
         .heartbeat_v2 = (r->flags & REPL_DUMP_HEARTBEAT_V2) && s->by_gtid,
         .checksum = declared_checksum(s),
@@ -277,6 +334,8 @@ static void start_dump(struct session *s, const struct repl_dump_request *r)
              s->by_gtid ? " by GTID" : "", o.semi_sync ? ", semi-sync" : "");
     hub_dump_begins(s->hub, s);
     enter(s, SESSION_DUMPING);
+    if (s->semi_sync)
+        set_acked(s, dump_sent(s->dump));
     pump(s);
 }
 
@@ -382,9 +441,8 @@ static bool on_part(void *ctx, struct bytes part, unsigned flags)
         if (s->channel.conn && s->state == SESSION_COMMANDS)
             enter(s, SESSION_COMMANDS);
         break;
-    case SESSION_DUMPING: /* an ACK: nothing of ours waits for it */
-        if (!part.n || part.p[0] != REPL_SEMI_SYNC_MAGIC)
-            channel_close(&s->channel, "a command came while dumping");
+    case SESSION_DUMPING:
+        on_ack(s, part);
         break;
     case SESSION_LOGIN:
     case SESSION_ENDING:

@@ -41,8 +41,10 @@ struct session {
     char uuid[SESSION_UUID_MAX];
     struct dump *dump;
     bool by_gtid;
-    bool waiting; /* for T to move */
-    bool again;   /* goes on in the next turn */
+    bool semi_sync;
+    struct point acked; /* by the replica, in whatever way */
+    bool waiting;       /* for T to move */
+    bool again;         /* goes on in the next turn */
     double heartbeat_s;
 };
 
@@ -61,8 +63,9 @@ void session_answer(struct session *s, struct bytes packets);
 /* Closes it in a later turn of the loop: it may be the one that asked for it. */
 void session_kill(struct session *s);
 
-/* The hub's part: a session begins to dump, or is gone. */
+/* The hub's part: a session begins to dump, its replica has acknowledged more, or it is gone. */
 void hub_dump_begins(struct hub *h, struct session *s);
+void hub_session_acked(struct hub *h, const struct session *s);
 void hub_session_gone(struct hub *h, struct session *s);
 
 #endif
