@@ -94,9 +94,14 @@ struct admin_facts {
     uint64_t position;       /* its durable end */
 
     enum admin_semi_sync semi_sync; /* towards replicas */
+    bool semi_sync_status;          /* replicas are being waited for: not degraded */
+    uint32_t semi_sync_timeout_ms;
+    uint32_t semi_sync_replicas; /* how many are waited for */
     uint32_t semi_sync_clients;
-    uint64_t semi_sync_yes;
-    uint64_t semi_sync_no;
+    uint32_t semi_sync_waits; /* commits that are known to wait: one for all of them */
+    uint64_t semi_sync_yes; /* transactions that enough replicas had when they were acknowledged */
+    uint64_t semi_sync_no;  /* the others */
+    uint64_t semi_sync_no_times; /* that waiting was given up */
 
     int64_t now_us; /* wall clock, since 1970-01-01 UTC */
     uint64_t uptime_s;

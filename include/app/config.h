@@ -96,6 +96,7 @@ struct config_server {
     char *ssl_ca;
     bool require_ssl; /* only with ssl_cert */
     uint32_t wait_for_replicas;
+    uint32_t wait_for_replicas_timeout_ms; /* 0: waits for ever */
 };
 
 struct config_user {

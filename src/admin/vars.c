@@ -101,6 +101,12 @@ value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
                                                                         value(uptime,
                                                                               number(v,
                                                                                      f->uptime_s))
+
+value(semi_sync_no_times, number(v, f->semi_sync_no_times))
+value(semi_sync_replicas, number(v, f->semi_sync_replicas))
+value(semi_sync_status, truth(f->semi_sync_status))
+value(semi_sync_timeout, number(v, f->semi_sync_timeout_ms))
+value(semi_sync_waits, number(v, f->semi_sync_waits))
 #undef value
 
 #define READ_ONLY   false
@@ -185,7 +191,15 @@ static const struct vars_entry system_table[] = {
     {"report_host", VARS_TEXT, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(report_host)},
     {"report_port", VARS_NUMBER, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(report_port)},
     {"rpl_semi_sync_master_enabled", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_enabled)},
+    {"rpl_semi_sync_master_timeout", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_timeout)},
+    {"rpl_semi_sync_master_wait_for_slave_count", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_replicas)},
+    {"rpl_semi_sync_master_wait_no_slave", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FIXED("1")},
+    {"rpl_semi_sync_master_wait_point", VARS_TEXT, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FIXED("AFTER_SYNC")},
     {"rpl_semi_sync_source_enabled", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_enabled)},
+    {"rpl_semi_sync_source_timeout", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_timeout)},
+    {"rpl_semi_sync_source_wait_for_replica_count", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_replicas)},
+    {"rpl_semi_sync_source_wait_no_replica", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FIXED("1")},
+    {"rpl_semi_sync_source_wait_point", VARS_TEXT, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FIXED("AFTER_SYNC")},
     {"server_id", VARS_NUMBER, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(server_id)},
     {"server_uuid", VARS_TEXT, VARS_GLOBAL, VARS_MYSQL, READ_ONLY, FROM(server_uuid)},
     {"session_track_gtids", VARS_TEXT, VARS_BOTH, VARS_MYSQL, SETTABLE, FIXED("OFF")},
@@ -238,12 +252,16 @@ static const struct vars_entry status_table[] = {
     {"Queries", VARS_NUMBER, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(questions)},
     {"Questions", VARS_NUMBER, VARS_BOTH, VARS_ANY, READ_ONLY, FROM(questions)},
     {"Rpl_semi_sync_master_clients", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_clients)},
+    {"Rpl_semi_sync_master_no_times", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_no_times)},
     {"Rpl_semi_sync_master_no_tx", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_no)},
-    {"Rpl_semi_sync_master_status", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_enabled)},
+    {"Rpl_semi_sync_master_status", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_status)},
+    {"Rpl_semi_sync_master_wait_sessions", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_waits)},
     {"Rpl_semi_sync_master_yes_tx", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_yes)},
     {"Rpl_semi_sync_source_clients", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_clients)},
+    {"Rpl_semi_sync_source_no_times", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_no_times)},
     {"Rpl_semi_sync_source_no_tx", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_no)},
-    {"Rpl_semi_sync_source_status", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_enabled)},
+    {"Rpl_semi_sync_source_status", VARS_BOOL, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_status)},
+    {"Rpl_semi_sync_source_wait_sessions", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_waits)},
     {"Rpl_semi_sync_source_yes_tx", VARS_NUMBER, VARS_GLOBAL, VARS_SEMI_SYNC, READ_ONLY, FROM(semi_sync_yes)},
     {"Slow_queries", VARS_NUMBER, VARS_BOTH, VARS_ANY, READ_ONLY, FIXED("0")},
     {"Threads_cached", VARS_NUMBER, VARS_GLOBAL, VARS_ANY, READ_ONLY, FIXED("0")},

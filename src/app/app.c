@@ -50,9 +50,12 @@ const char *app_version(void)
 
 static void say_status(struct app *a)
 {
+    struct status_replicas replicas = {0};
     struct buf line;
     buf_init(&line);
-    status_format(&line, a->store, a->dumper, a->serve ? serve_replicas(a->serve) : 0, &a->config);
+    if (a->serve)
+        replicas = (struct status_replicas){serve_replicas(a->serve), serve_acked(a->serve)};
+    status_format(&line, a->store, a->dumper, &replicas, &a->config);
     wr_u8(&line, 0);
     const char *text = (const char *)buf_bytes(&line).p;
     log_info("app", "status: %s", text);
@@ -186,6 +189,12 @@ static int load_public_key(const struct config_dumper *c, char **pem, struct err
     return 0;
 }
 
+static struct point replicas_acked(void *ctx)
+{
+    const struct app *a = ctx;
+    return serve_acked(a->serve);
+}
+
 /* The kinds of start have the same order on both sides. */
 static void describe_dumper(struct app *a, struct dumper_opts *o)
 {
@@ -221,6 +230,10 @@ static void describe_dumper(struct app *a, struct dumper_opts *o)
                          : c->on_divergence == CONFIG_DIVERGENCE_FAILOVER ? DUMPER_FAILOVER
                                                                           : DUMPER_STOP,
         .min_free = a->config.storage.min_free,
+        .downstream = {.replicas = c->semi_sync ? a->config.server.wait_for_replicas : 0,
+                       .timeout_ms = a->config.server.wait_for_replicas_timeout_ms,
+                       .acked = replicas_acked,
+                       .ctx = a},
         .state_changed = on_state_changed,
         .ended = on_ended,
         .ctx = a,
@@ -372,7 +385,6 @@ static void warn_without_effect(const struct config *c)
     } keys[] = {
         {"[storage] expire_days", c->storage.expire_days != 0},
         {"[storage] max_size", c->storage.max_size != 0},
-        {"[server] wait_for_replicas", c->server.wait_for_replicas != 0},
         {"[metrics] listen", *c->metrics.listen != 0},
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -86,6 +86,23 @@ static bool gtid_mode(const struct serve *s)
            (s->opts.dumper && dumper_gtid_mode(s->opts.dumper));
 }
 
+/* Whether somebody waits for replicas is the dumper's to say; without one nobody does. */
+static void fill_semi_sync(const struct serve *s, struct admin_facts *f)
+{
+    const struct config_server *c = &s->opts.config->server;
+    struct dumper_stats d = {.downstream = DOWNSTREAM_OFF};
+    if (s->opts.dumper)
+        dumper_stats(s->opts.dumper, &d);
+    f->semi_sync = c->wait_for_replicas ? ADMIN_SEMI_SYNC_ON : ADMIN_SEMI_SYNC_OFF;
+    f->semi_sync_status = d.downstream == DOWNSTREAM_ON;
+    f->semi_sync_timeout_ms = c->wait_for_replicas_timeout_ms;
+    f->semi_sync_replicas = c->wait_for_replicas;
+    f->semi_sync_waits = d.held_us > 0;
+    f->semi_sync_yes = d.transactions_with;
+    f->semi_sync_no = d.transactions_without;
+    f->semi_sync_no_times = d.degraded_times;
+}
+
 static void fill_facts(void *ctx, struct admin_facts *f)
 {
     struct serve *s = ctx;
@@ -110,7 +127,8 @@ static void fill_facts(void *ctx, struct admin_facts *f)
     f->checksum = store_format(s->opts.store)->crc_len > 0;
     f->file = end.file;
     f->position = end.pos;
-    f->semi_sync = ADMIN_SEMI_SYNC_OFF;
+    f->semi_sync_clients = hub.semi_sync;
+    fill_semi_sync(s, f);
     f->now_us = clock_wall_us();
     f->uptime_s = (clock_now_us() - s->started_us) / 1000000u;
     f->threads_connected = hub.connected;
@@ -385,7 +403,14 @@ static bool may_come(void *ctx, const char *name, const struct addr *peer)
     return false;
 }
 
-static void describe_hub(struct serve *s, struct hub_opts *o)
+static void on_acked(void *ctx)
+{
+    struct serve *s = ctx;
+    if (s->opts.dumper)
+        dumper_replicas_moved(s->opts.dumper);
+}
+
+static void describe_hub(struct serve *s, const struct config *c, struct hub_opts *o)
 {
     update_version(s);
     *o = (struct hub_opts){
@@ -398,8 +423,10 @@ static void describe_hub(struct serve *s, struct hub_opts *o)
         .accounts = s->accounts,
         .rsa = s->rsa,
         .tls = s->tls,
-        .require_tls = s->opts.config->server.require_ssl,
-        .max_connections = s->opts.config->server.max_connections,
+        .require_tls = c->server.require_ssl,
+        .max_connections = c->server.max_connections,
+        .wait_for_replicas = c->server.wait_for_replicas,
+        .acked = on_acked,
         .may_come = may_come,
         .sql = &hub_sql,
         .ctx = s,
@@ -411,7 +438,7 @@ static void on_accepted(void *ctx, int fd, const struct addr *peer)
 {
     struct serve *s = ctx;
     struct hub_opts o;
-    describe_hub(s, &o);
+    describe_hub(s, s->opts.config, &o);
     hub_reconfigure(s->hub, &o);
     hub_accept(s->hub, fd, peer);
 }
@@ -457,7 +484,7 @@ static int start(struct serve *s, struct err *err)
         return -1;
     if (s->opts.config->user_count)
         s->rsa = auth_rsa_key_new();
-    describe_hub(s, &o);
+    describe_hub(s, s->opts.config, &o);
     s->hub = hub_new(&o);
     store_set_reader(s->opts.store, on_moved, s);
     if (!s->opts.config->user_count) {
@@ -493,7 +520,7 @@ int serve_reconfigure(struct serve *s, const struct config *config, struct err *
     s->accounts = accounts;
     s->tls = tls;
     struct hub_opts o;
-    describe_hub(s, &o);
+    describe_hub(s, config, &o);
     hub_reconfigure(s->hub, &o);
     return 0;
 }
@@ -527,4 +554,9 @@ uint32_t serve_replicas(const struct serve *s)
     struct hub_stats stats;
     hub_stats(s->hub, &stats);
     return stats.dumping;
+}
+
+struct point serve_acked(const struct serve *s)
+{
+    return s->hub ? hub_acked(s->hub) : (struct point){0};
 }

@@ -15,20 +15,22 @@ struct serve_opts {
     struct ev_loop *loop;
     struct worker *worker;
     struct store *store;
-    const struct dumper *dumper; /* NULL without [dumper] */
+    struct dumper *dumper; /* NULL without [dumper]; told when replicas have acknowledged more */
     const struct config *config;
 };
 
 /* NULL when an address cannot be had or a certificate not be read. Without an address in the
  * configuration nothing listens, and inherited sockets do. */
 struct serve *serve_new(const struct serve_opts *opts, struct err *err);
-/* Takes accounts and certificate of another configuration, all or nothing. The limits follow when
- * the owner has put it in the place that opts.config points to. */
+/* Takes accounts, certificate and limits of another configuration, all or nothing; the owner puts
+ * it in the place that opts.config points to. */
 int serve_reconfigure(struct serve *s, const struct config *config, struct err *err);
 /* Ends listeners and sessions. The worker's jobs are to be finished before serve_free. */
 void serve_stop(struct serve *s);
 void serve_free(struct serve *s);
 /* Sessions that dump. */
 uint32_t serve_replicas(const struct serve *s);
+/* As hub_acked. */
+struct point serve_acked(const struct serve *s);
 
 #endif

@@ -31,8 +31,22 @@ static void add_source(struct buf *out, const struct config_dumper *c)
         wr_fmt(out, " source=%s:%u", c->host, c->port);
 }
 
+static void add_waiting(struct buf *out, const struct store *store, const struct dumper_stats *d,
+                        const struct point *acked)
+{
+    static const char *const states[] = {
+        [DOWNSTREAM_OFF] = "off",
+        [DOWNSTREAM_ON] = "on",
+        [DOWNSTREAM_DEGRADED] = "degraded",
+    };
+    add_pos(out, "replicas_acked", store_pos_of(store, acked));
+    wr_fmt(out, " wait_for_replicas=%s", states[d->downstream]);
+    if (d->held_us)
+        wr_fmt(out, " held_ms=%" PRIu64, d->held_us / 1000u);
+}
+
 void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
-                   uint32_t replicas, const struct config *config)
+                   const struct status_replicas *replicas, const struct config *config)
 {
     struct dumper_stats d = {.seconds_behind = -1, .last_error = "", .version = ""};
     struct journal_stats j;
@@ -49,8 +63,10 @@ void status_format(struct buf *out, struct store *store, const struct dumper *du
     add_gtids(out, store_gtids(store));
     if (d.seconds_behind >= 0)
         wr_fmt(out, " seconds_behind=%" PRId64, d.seconds_behind);
-    wr_fmt(out, " acks=%" PRIu64 " replicas=%u files=%zu bytes=%" PRIu64, d.acks, replicas,
+    wr_fmt(out, " acks=%" PRIu64 " replicas=%u files=%zu bytes=%" PRIu64, d.acks, replicas->dumping,
            store_files(store)->n, store_bytes(store));
+    if (config->server.wait_for_replicas)
+        add_waiting(out, store, &d, &replicas->acked);
     if (d.acks)
         wr_fmt(out, " ack_us=%" PRIu64, d.ack_us / d.acks);
     if (j.syncs)

@@ -7,8 +7,13 @@
 #include "app/config.h"
 #include "dumper/dumper.h"
 
+struct status_replicas {
+    uint32_t dumping;
+    struct point acked; /* by wait_for_replicas of them */
+};
+
 /* dumper may be NULL. Appends one line without its end. */
 void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
-                   uint32_t replicas, const struct config *config);
+                   const struct status_replicas *replicas, const struct config *config);
 
 #endif

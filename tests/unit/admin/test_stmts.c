@@ -108,7 +108,14 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                            .position = 4294967297u,
                                            .semi_sync = atoi(version) == 5 ? ADMIN_SEMI_SYNC_ABSENT
                                                                            : ADMIN_SEMI_SYNC_ON,
+                                           .semi_sync_status = true,
+                                           .semi_sync_timeout_ms = 10000,
+                                           .semi_sync_replicas = 2,
                                            .semi_sync_clients = 1,
+                                           .semi_sync_waits = 1,
+                                           .semi_sync_yes = 41,
+                                           .semi_sync_no = 3,
+                                           .semi_sync_no_times = 2,
                                            .now_us = 1700000000123456,
                                            .uptime_s = 77,
                                            .questions = 154,
@@ -258,6 +265,18 @@ static void statements_of_all_senders_are_answered(void **state)
          "@@global.version:253:0,@@global.version_comment:253:0,@@global.read_only:8:80,"
          "@@global.binlog_format:253:0,@@global.log_bin:8:80,@@global.log_slave_updates:8:80 | "
          "vm,,4711,9.7.4-binlogd,binlogd,1,ROW,1,1"},
+        {"SHOW GLOBAL STATUS LIKE 'rpl_semi_sync_source_%'",
+         VARS " | Rpl_semi_sync_source_clients,1 | Rpl_semi_sync_source_no_times,2"
+              " | Rpl_semi_sync_source_no_tx,3 | Rpl_semi_sync_source_status,ON"
+              " | Rpl_semi_sync_source_wait_sessions,1 | Rpl_semi_sync_source_yes_tx,41"},
+        {"SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync_master_%'",
+         VARS " | rpl_semi_sync_master_enabled,ON | rpl_semi_sync_master_timeout,10000"
+              " | rpl_semi_sync_master_wait_for_slave_count,2"
+              " | rpl_semi_sync_master_wait_no_slave,ON"
+              " | rpl_semi_sync_master_wait_point,AFTER_SYNC"},
+        {"SELECT @@rpl_semi_sync_source_wait_for_replica_count, @@rpl_semi_sync_source_timeout",
+         "@@rpl_semi_sync_source_wait_for_replica_count:8:a0,@@rpl_semi_sync_source_timeout:8:a0 | "
+         "2,10000"},
         {"show global status like 'rpl_semi_sync_%_status'",
          VARS " | Rpl_semi_sync_master_status,ON | Rpl_semi_sync_source_status,ON"},
         {"select @@global.gtid_mode, @@global.server_uuid, @@global.gtid_purged",

@@ -354,6 +354,7 @@ static void every_key_is_taken_as_written(void **state)
                              "[server]\nlisten=127.0.0.1:0 , [::]:3307\nsocket=/run/s\n"
                              "max_connections=5\nssl_cert=/c\nssl_key=/k\nssl_ca=/a\n"
                              "require_ssl=on\nwait_for_replicas=2\n"
+                             "wait_for_replicas_timeout=0\n"
                              "[user r-1]\npassword=x\nplugin=mysql_native_password\n"
                              "[user boss]\npassword_file=p\nrights=admin, status\n"
                              "[user r-1]\nfrom=10.0.0.0/8,::1,192.0.2.1/32\n"
@@ -394,6 +395,7 @@ static void every_key_is_taken_as_written(void **state)
     assert_string_equal(c.server.ssl_ca, "/a");
     assert_true(c.server.require_ssl);
     assert_int_equal(c.server.wait_for_replicas, 2);
+    assert_int_equal(c.server.wait_for_replicas_timeout_ms, 0);
     assert_int_equal(c.user_count, 2);
     assert_string_equal(c.users[0].name, "r-1");
     assert_string_equal(c.users[0].password, "x");
@@ -700,6 +702,7 @@ static void reloadable_keys_may_change(void **state)
                          "on_divergence=new_epoch\n"
                          "[storage]\nexpire_days=1\nmax_size=1G\nmin_free=1M\n"
                          "[server]\nssl_cert=/c\nssl_key=/k\nssl_ca=/a\nmax_connections=9\n"
+                         "wait_for_replicas=1\nwait_for_replicas_timeout=0.5\n"
                          "[user b]\npassword=y\nrights=admin\n[user c]\npassword=z\n"
                          "[log]\nfile=/l\nlevel=debug\nstatus_interval=5\n",
                   "");
