@@ -64,9 +64,12 @@ static void enter(struct session *s, enum session_state state)
     }
 }
 
-/* Sends what stands in the output and closes when it is gone. */
+/* Sends what stands in the output and closes when it is gone. Telling the client why can have shown
+ * that it is gone itself. */
 static void finish(struct session *s)
 {
+    if (!s->channel.conn)
+        return;
     enter(s, SESSION_ENDING);
     conn_flush(s->channel.conn);
 }
@@ -352,6 +355,7 @@ static void on_dump(struct session *s, struct bytes payload)
                   "for this operation");
     } else if (rc < 0) {
         put_error(s, ER_MALFORMED_PACKET, REPL_MALFORMED);
+        finish(s);
     } else {
         start_dump(s, &r);
     }
