@@ -95,7 +95,9 @@ static void fill_semi_sync(const struct serve *s, struct admin_facts *f)
         dumper_stats(s->opts.dumper, &d);
     f->semi_sync = c->wait_for_replicas ? ADMIN_SEMI_SYNC_ON : ADMIN_SEMI_SYNC_OFF;
     f->semi_sync_status = d.downstream == DOWNSTREAM_ON;
-    f->semi_sync_timeout_ms = c->wait_for_replicas_timeout_ms;
+    /* With 0 we wait for ever, a source not at all. */
+    f->semi_sync_timeout_ms =
+        c->wait_for_replicas_timeout_ms ? c->wait_for_replicas_timeout_ms : UINT32_MAX;
     f->semi_sync_replicas = c->wait_for_replicas;
     f->semi_sync_waits = d.held_us > 0;
     f->semi_sync_yes = d.transactions_with;
