@@ -39,7 +39,9 @@ static void add_waiting(struct buf *out, const struct store *store, const struct
         [DOWNSTREAM_ON] = "on",
         [DOWNSTREAM_DEGRADED] = "degraded",
     };
-    add_pos(out, "replicas_acked", store_pos_of(store, acked));
+    struct store_pos pos = store_pos_of(store, acked);
+    if (*pos.file)
+        add_pos(out, "replicas_acked", pos);
     wr_fmt(out, " wait_for_replicas=%s", states[d->downstream]);
     if (d->held_us)
         wr_fmt(out, " held_ms=%" PRIu64, d->held_us / 1000u);

@@ -165,15 +165,31 @@ static void recount(struct hub *h)
         update_acked(h, next_below(h, &highest));
 }
 
+/* Replicas that were sent all there is while nobody asked for an ACK would never give one: they
+ * come again at once, and asking for a place is an ACK. */
+static void end_unasked(struct hub *h)
+{
+    for (struct session *s = h->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->state != SESSION_DUMPING || !s->semi_sync || !s->waiting)
+            continue;
+        struct point sent = dump_sent(s->dump);
+        if (point_cmp(&s->acked, &sent) < 0)
+            session_end(s, NULL, "its ACKs are wanted from now on");
+    }
+}
+
 /* ---- the outside ---- */
 
 void hub_reconfigure(struct hub *h, const struct hub_opts *opts)
 {
     bool other_tls = h->opts.tls != opts->tls;
-    bool other_wait = h->opts.wait_for_replicas != opts->wait_for_replicas;
+    uint32_t waited = h->opts.wait_for_replicas;
     h->opts = *opts;
-    if (other_wait)
+    if (waited != opts->wait_for_replicas)
         recount(h);
+    if (!waited && opts->wait_for_replicas)
+        end_unasked(h);
     for (struct session *s = h->sessions, *next; s && other_tls; s = next) {
         next = s->next;
         if (s->state == SESSION_LOGIN) /* it may be about to use what goes */

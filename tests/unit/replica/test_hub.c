@@ -141,11 +141,9 @@ static void another_number_is_counted_anew(void **state)
 {
     (void)state;
     uint64_t at[4];
+    serving_wait_for_replicas(1);
     struct peer *r[] = {serving_replica(1, UUID_A, 4), serving_replica(2, UUID_B, 4)};
     three_transactions(r, 2, at);
-    assert_int_equal(hub_acked(serving.hub).file, 0); /* nobody is waited for */
-    serving_wait_for_replicas(1);
-    assert_int_equal(acked(), 4);
     ack(r[0], at[2]);
     ack(r[1], at[1]);
     assert_int_equal(acked(), at[2]);
@@ -155,6 +153,23 @@ static void another_number_is_counted_anew(void **state)
     assert_int_equal(hub_acked(serving.hub).file, 0);
     serving_wait_for_replicas(1);
     assert_int_equal(acked(), at[2]);
+    serving_wait_for_replicas(0);
+    assert_int_equal(hub_acked(serving.hub).file, 0); /* nobody is waited for */
+}
+
+static void replicas_that_nobody_had_asked_come_again(void **state)
+{
+    (void)state;
+    uint64_t at[4];
+    struct peer *sent = serving_replica(1, UUID_A, 4);
+    three_transactions(&sent, 1, at);
+    struct peer *nothing_sent = serving_replica(2, UUID_B, serving_end().pos);
+    serving_wait_for_replicas(1);
+    peer_expect_eof(sent);
+    assert_int_equal(acked(), at[3]); /* the other asked for what follows it */
+    serving_add_trx(4);
+    serving_store();
+    assert_true(serving_events_until(nothing_sent, serving_end().pos));
 }
 
 static void same_replica_again_ends_its_first_dump(void **state)
@@ -265,6 +280,7 @@ int main(void)
         TEST(what_they_had_they_have_when_they_are_gone),
         TEST(one_that_is_gone_makes_no_pair),
         TEST(another_number_is_counted_anew),
+        TEST(replicas_that_nobody_had_asked_come_again),
         TEST(same_replica_again_ends_its_first_dump),
         TEST(too_many_are_refused),
         TEST(sessions_are_described),
