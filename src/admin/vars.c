@@ -102,11 +102,13 @@ value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
                                                                               number(v,
                                                                                      f->uptime_s))
 
+    /* clang-format off */
 value(semi_sync_no_times, number(v, f->semi_sync_no_times))
 value(semi_sync_replicas, number(v, f->semi_sync_replicas))
 value(semi_sync_status, truth(f->semi_sync_status))
 value(semi_sync_timeout, number(v, f->semi_sync_timeout_ms))
 value(semi_sync_waits, number(v, f->semi_sync_waits))
+/* clang-format on */
 #undef value
 
 #define READ_ONLY   false

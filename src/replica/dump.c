@@ -261,9 +261,12 @@ static bool asks(const struct dump *d, uint64_t end)
     return end == d->cursor.limit && d->opts.semi_sync && d->opts.acks_wanted(d->opts.ctx);
 }
 
-static void note_sent(struct dump *d, uint64_t end)
+/* The packet has the event that ends here. */
+static void note_sent(struct dump *d, uint8_t *packet, uint64_t end)
 {
     d->sent = (struct point){d->cursor.epoch, d->cursor.file.number, end};
+    if (asks(d, end))
+        ask_for_ack(d, packet);
 }
 
 /* Appends one event, made in place by the caller between the two calls, as a packet. */
@@ -479,23 +482,21 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             break;
         if (d->by_gtid)
             judge_group(d, &h, p);
-        used += h.length;
         if (d->skipping) {
             d->skipped = true;
-            if (last && asks(d, d->cursor.limit)) /* what follows can be left out up to T */
+            if (last && asks(d, d->cursor.limit)) /* all that follows up to T can be left out */
                 ask_for_ack(d, last);
             last = NULL;
-            continue;
+        } else {
+            if (d->skipped)
+                dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used);
+            last = dst;
+            dst = put_head(d, dst, h.length);
+            memcpy(dst, p, h.length);
+            dst += h.length;
+            note_sent(d, last, d->cursor.pos + used + h.length);
         }
-        if (d->skipped)
-            dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used - h.length);
-        last = dst;
-        dst = put_head(d, dst, h.length);
-        memcpy(dst, p, h.length);
-        dst += h.length;
-        note_sent(d, d->cursor.pos + used);
-        if (asks(d, d->sent.pos))
-            ask_for_ack(d, last);
+        used += h.length;
     }
     buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
     return used;
@@ -590,7 +591,7 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
     if (!d->packet_left && d->packet_full)
         put_next_packet(d, out);
     if (!d->packet_left) {
-        note_sent(d, d->cursor.pos);
+        d->sent = dump_point(d);
         if (d->long_asks)
             d->seq = 1;
         d->stage = DUMP_AT_EVENTS;
