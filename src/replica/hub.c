@@ -23,6 +23,7 @@ struct hub {
     struct session *dead; /* closed, to be freed in the next turn */
     struct ev_timer wake; /* fed when T moved or a session died */
     bool moved;
+    bool awaited_moved;      /* those whose ACKs are awaited have not been woken since */
     struct session *to_wake; /* the next, of those that are being woken; NULL: all were */
     uint32_t next_id;
     struct point acked;
@@ -55,6 +56,21 @@ static void free_dead(struct hub *h)
     }
 }
 
+/* Their ACKs are part of ours to the source: before those that nobody waits for. */
+static void wake_awaited(struct hub *h)
+{
+    unsigned n = 0;
+    if (!h->awaited_moved || !h->opts.wait_for_replicas)
+        return;
+    h->awaited_moved = false;
+    for (struct session *s = h->sessions, *next; s && n < WAKES_PER_TURN; s = next) {
+        next = s->next;
+        n += s->semi_sync;
+        if (s->semi_sync)
+            session_moved(s);
+    }
+}
+
 /* A few sessions in a turn of the loop, so that what the source sends meanwhile is read, and
  * acknowledged, before all of them have been served. */
 static void wake_sessions(struct hub *h)
@@ -79,6 +95,7 @@ static void on_wake(struct ev_loop *loop, struct ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     struct hub *h = w->data;
+    wake_awaited(h);
     wake_sessions(h);
     free_dead(h);
 }
@@ -211,7 +228,7 @@ void hub_free(struct hub *h)
 
 void hub_moved(struct hub *h)
 {
-    h->moved = true;
+    h->moved = h->awaited_moved = true;
     ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
 }
 

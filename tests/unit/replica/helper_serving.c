@@ -16,7 +16,7 @@
 #define PASSWORD    "Repl-secret_7"
 #define RING        (4u << 20)
 #define PIECE       (64u << 10)
-#define CLIENTS_MAX 32u
+#define CLIENTS_MAX 64u
 #define VALUES_MAX  8u
 
 struct serving serving;
@@ -235,7 +235,7 @@ int serving_set_up(void **state)
         .server_id = 4711,
         .version = "9.7.4-binlogd",
         .accounts = make_accounts(),
-        .max_connections = 20,
+        .max_connections = CLIENTS_MAX,
         .acked = on_acked,
         .may_come = may_come,
         .sql = &sql,

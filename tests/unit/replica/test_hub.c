@@ -267,6 +267,29 @@ static void all_are_sent_what_is_new(void **state)
         serving_events_until(r[i], serving_end().pos);
 }
 
+static void those_whose_acks_are_awaited_are_sent_it_first(void **state)
+{
+    (void)state;
+    enum { MANY = 40 }; /* of which 16 are woken in a turn */
+    struct peer *others[MANY];
+    unsigned served = 0;
+    serving_wait_for_replicas(1);
+    struct peer *awaited = serving_replica(7, UUID_A, serving_end().pos); /* the oldest, the last */
+    for (uint32_t i = 0; i < MANY; i++) {
+        others[i] = serving_login("repl");
+        serving_set(others[i], "source_binlog_checksum=CRC32");
+        serving_dump(others[i], 100 + i, SERVING_FILE_1, serving_end().pos);
+        source_recv(others[i]);
+        source_recv(others[i]);
+    }
+    serving_add_trx(1);
+    serving_store(); /* returns after the turn in which T moved */
+    for (uint32_t i = 0; i < MANY; i++)
+        served += peer_poll(others[i]) > 0;
+    assert_true(peer_poll(awaited) > 0);
+    assert_in_range(served, 1, MANY - 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, serving_set_up, serving_tear_down)
 
 int main(void)
@@ -285,6 +308,7 @@ int main(void)
         TEST(too_many_are_refused),
         TEST(sessions_are_described),
         TEST(all_are_sent_what_is_new),
+        TEST(those_whose_acks_are_awaited_are_sent_it_first),
     };
     return RUN_TESTS(tests);
 }
