@@ -126,7 +126,6 @@ struct store_pos store_received(const struct store *s);
 struct store_pos store_end(const struct store *s);
 /* The same places as points; all zero when nothing is stored. The last is behind the last byte
  * appended. */
-struct point store_resume_point(const struct store *s);
 struct point store_end_point(const struct store *s);
 struct point store_write_point(const struct store *s);
 /* A point of the present epoch with its file's name; "" when the file is not in the list. */

@@ -686,15 +686,15 @@ static void resolve(struct dumper *d)
     d->lookup = addr_lookup_start(d->opts.worker, d->opts.host, d->opts.port, on_resolved, d);
 }
 
-/* A dump request counts as an ACK for all before its position, which replicas must have too. */
+/* A dump request counts as an ACK for all that is stored, so replicas must have that too. */
 static void await_replicas(struct dumper *d)
 {
-    struct point needs = store_resume_point(d->opts.store);
+    struct point needs = store_end_point(d->opts.store);
     const struct point *bound = downstream_bound(&d->downstream);
     if (!bound || point_cmp(&needs, bound) <= 0) {
         resolve(d);
     } else if (d->phase != PHASE_REPLICAS) {
-        struct store_pos pos = store_resume_pos(d->opts.store);
+        struct store_pos pos = store_end(d->opts.store);
         log_info("dumper",
                  "%" PRIu32 " replicas must have acknowledged %s at %" PRIu64
                  " before the source is asked for more",

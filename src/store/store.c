@@ -246,11 +246,6 @@ static struct point point_in(const struct store *s, size_t file, uint64_t pos)
     return (struct point){s->epoch.number, s->epoch.files.at[file].number, pos};
 }
 
-struct point store_resume_point(const struct store *s)
-{
-    return point_in(s, s->epoch.end.file, s->epoch.end.last_start);
-}
-
 struct point store_end_point(const struct store *s)
 {
     return point_in(s, s->epoch.end.file, s->epoch.end.pos);
