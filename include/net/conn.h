@@ -61,7 +61,8 @@ void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 /* The address of the other end; of a unix socket's client only the family is known. */
 void conn_peer(const struct conn *c, struct addr *peer);
-/* Gives back the memory of buffers that are empty; for the owner to call when it gets idle. */
+/* Gives back the memory of buffers that are empty; for the owner to call when it gets idle. With
+ * all sent, a drained that is due does not come: there is nothing to append. */
 void conn_trim(struct conn *c);
 /* The TLS protocol and cipher in use, or "" without TLS. */
 const char *conn_tls_version(const struct conn *c);

@@ -513,8 +513,11 @@ void conn_trim(struct conn *c)
 {
     if (c->in_off == c->in_end)
         free_input(c);
-    if (!c->out.len)
-        buf_fini_secret(&c->out);
+    if (c->out.len)
+        return;
+    buf_fini_secret(&c->out);
+    c->drained = false;
+    update_watchers(c);
 }
 
 const char *conn_tls_version(const struct conn *c)
