@@ -35,6 +35,17 @@ static void protect_process(void)
     umask(0027);
 }
 
+/* Each replica takes two descriptors, and the usual soft limit of 1024 is for programs that use
+ * select. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *config = DEFAULT_CONFIG;
@@ -56,6 +67,7 @@ int main(int argc, char **argv)
         }
     }
     protect_process();
+    raise_descriptor_limit();
     if (optind == argc)
         return (int)app_run(config);
     if (optind + 1 == argc && strcmp(argv[optind], "check") == 0)

@@ -105,6 +105,7 @@ struct config_user {
     char *password_file;
     enum config_plugin plugin;
     unsigned rights;         /* enum config_right */
+    uint32_t max_connections; /* 0: no cap */
     struct config_list from; /* numeric ADDRESS or ADDRESS/BITS; empty: from anywhere */
 };
 

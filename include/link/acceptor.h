@@ -13,25 +13,37 @@
 
 #define ACCEPTOR_MESSAGE_MAX (64u << 10)
 
+struct acceptor_ops {
+    /* The login is decided, its answer not sent. True holds the answer back until acceptor_release;
+     * anything that the client sends meanwhile closes. NULL: nothing is ever held. */
+    bool (*judged)(void *ctx);
+    /* Logged in; the callbacks were given back. */
+    void (*done)(void *ctx);
+};
+
 struct acceptor {
     struct channel *channel;
     const struct channel_ops *owner_ops;
     void *owner_ctx;
     struct tls *tls;
     struct login_server *machine; /* who logged in: until fini */
-    void (*done)(void *ctx);
+    const struct acceptor_ops *ops;
+    enum login_step end; /* LOGIN_DONE or LOGIN_FAILED, while held */
+    bool held;
     struct err err; /* why it failed, when the channel closes before done */
     bool failed;
     bool denied; /* by user name or password */
 };
 
-/* Takes over the channel's callbacks and sends the greeting; done is called after them having been
- * given back, with the next message due being a command of sequence number 0. A failure is told to
+/* Takes over the channel's callbacks and sends the greeting; when done is called the next message
+ * due is a command of sequence number 0. A failure is told to
  * the client and closes the channel with the reason; that can happen inside acceptor_start, if the
- * client is gone already. opts and tls must live until done or closed; tls may be NULL when opts
+ * client is gone already. ops must live for ever, opts and tls until done or closed; tls may be NULL when opts
  * offer none. */
 void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
-                    struct tls *tls, void (*done)(void *ctx));
+                    struct tls *tls, const struct acceptor_ops *ops);
+/* Sends the answer that is held. */
+void acceptor_release(struct acceptor *a);
 void acceptor_fini(struct acceptor *a);
 
 #endif

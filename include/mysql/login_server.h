@@ -29,6 +29,8 @@ struct login_server_opts {
     const struct auth_rsa_key *rsa; /* NULL: no full authentication without TLS */
     /* The account, or a decoy (account_list_decoy); never NULL. It is copied at once. */
     const struct account *(*find)(void *ctx, const char *user);
+    /* Asked when all else is right: whether the account may have one more connection. NULL: yes. */
+    bool (*admit)(void *ctx, const struct account *account);
     void *ctx;
 };
 

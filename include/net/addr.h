@@ -35,6 +35,9 @@ void addr_host(const struct addr *a, char *dst);
 /* Whether the address is the one given, or in the network given as ADDRESS/BITS; false also when
  * that is neither, and for a unix socket. */
 bool addr_in(const struct addr *a, const char *network);
+/* A number for who is behind it, whatever the port: the same for a whole /64 of IPv6, which is what
+ * one customer gets. 0 for a unix socket. */
+uint64_t addr_source(const struct addr *a);
 /* Makes an IPv4 address of one that came in by an IPv6 socket (::ffff:192.0.2.1). */
 void addr_unmap(struct addr *a);
 /* "ADDRESS:PORT", "[ADDRESS]:PORT", numeric, or the path of a unix socket when it begins with '/'.

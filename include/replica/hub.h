@@ -39,9 +39,9 @@ struct hub_opts {
     struct auth_rsa_key *rsa;
     struct tls *tls; /* NULL: TLS is not offered */
     bool require_tls;
-    uint32_t max_connections;
     uint32_t wait_for_replicas; /* whose ACKs are asked for; 0: nobody's */
     void (*acked)(void *ctx);   /* hub_acked moved */
+    uint32_t max_connections; /* cut to what the process may have open */
     /* Whether the user may come from there. */
     bool (*may_come)(void *ctx, const char *user, const struct addr *peer);
     const struct hub_sql *sql;
@@ -94,6 +94,7 @@ struct hub_stats {
     uint32_t max_used;
     uint64_t connections;
     uint64_t refused; /* logins that failed */
+    uint64_t delayed; /* answers to logins held back after failures from the same address */
     uint64_t questions;
 };
 

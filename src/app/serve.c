@@ -365,6 +365,7 @@ static struct account_list *make_accounts(const struct config *c, struct err *er
         int rc = account_init(&a, u->name, u->password, plugin, err);
         if (rc == 0) {
             a.rights = u->rights;
+            a.max_connections = u->max_connections;
             rc = account_list_add(list, &a, err);
         }
         account_fini(&a);

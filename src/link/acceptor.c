@@ -1,6 +1,8 @@
 /* Drives the server's login machine over a channel. */
 #include "link/acceptor.h"
 
+#include "base/mem.h"
+
 /* The packets of one step go out together. */
 static void send_all(struct acceptor *a)
 {
@@ -15,11 +17,9 @@ static void send_all(struct acceptor *a)
         conn_flush(ch->conn);
 }
 
-static void act(struct acceptor *a, enum login_step step)
+static void answer(struct acceptor *a, enum login_step step)
 {
     struct channel *ch = a->channel;
-    a->failed = step == LOGIN_FAILED;
-    a->denied = a->failed && login_server_denied(a->machine);
     send_all(a);
     if (!ch->conn)
         return;
@@ -32,12 +32,23 @@ static void act(struct acceptor *a, enum login_step step)
     case LOGIN_DONE:
         channel_expect_seq(ch, 0);
         channel_set_ops(ch, a->owner_ops, a->owner_ctx);
-        a->done(a->owner_ctx);
+        a->ops->done(a->owner_ctx);
         break;
     case LOGIN_FAILED:
         channel_close(ch, "%s", a->err.text);
         break;
     }
+}
+
+static void act(struct acceptor *a, enum login_step step)
+{
+    bool decided = step == LOGIN_DONE || step == LOGIN_FAILED;
+    a->failed = step == LOGIN_FAILED;
+    a->denied = a->failed && login_server_denied(a->machine);
+    a->end = step;
+    a->held = decided && a->ops->judged && a->ops->judged(a->owner_ctx);
+    if (!a->held)
+        answer(a, step);
 }
 
 static void on_secured(void *ctx)
@@ -50,7 +61,10 @@ static bool on_part(void *ctx, struct bytes part, unsigned flags)
 {
     (void)flags;
     struct acceptor *a = ctx;
-    act(a, login_server_feed(a->machine, part, &a->err));
+    if (a->held)
+        channel_close(a->channel, "a packet came before the answer to the last");
+    else
+        act(a, login_server_feed(a->machine, part, &a->err));
     return true;
 }
 
@@ -74,18 +88,25 @@ static const struct channel_ops acceptor_ops = {
 };
 
 void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
-                    struct tls *tls, void (*done)(void *ctx))
+                    struct tls *tls, const struct acceptor_ops *ops)
 {
     acceptor_fini(a);
     a->channel = ch;
     a->owner_ops = ch->ops;
     a->owner_ctx = ch->ctx;
     a->tls = tls;
-    a->done = done;
+    a->ops = ops;
     a->machine = login_server_new(opts);
     channel_set_ops(ch, &acceptor_ops, a);
     channel_receive(ch, ACCEPTOR_MESSAGE_MAX);
     act(a, LOGIN_MORE);
+}
+
+void acceptor_release(struct acceptor *a)
+{
+    BUG_ON(!a->held);
+    a->held = false;
+    answer(a, a->end);
 }
 
 void acceptor_fini(struct acceptor *a)

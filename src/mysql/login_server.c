@@ -147,17 +147,30 @@ static bool is_secure(const struct login_server *ls)
     return ls->tls || ls->opts->local;
 }
 
-static enum login_step done(struct login_server *ls)
-{
-    reply_ok_encode(begin_out(ls), 0);
-    ls->state = LOGIN_SERVER_AT_END;
-    return LOGIN_DONE;
-}
-
 static enum login_step failed(struct login_server *ls)
 {
     ls->state = LOGIN_SERVER_AT_END;
     return LOGIN_FAILED;
+}
+
+static enum login_step refuse_more(struct login_server *ls, struct err *err)
+{
+    char text[ACCOUNT_NAME_MAX + 100];
+    snprintf(text, sizeof text,
+             "User %.64s already has more than 'max_user_connections' active connections",
+             ls->user);
+    reply_err_encode(begin_out(ls), ER_TOO_MANY_USER_CONNECTIONS, text);
+    err_set(err, "%s", text);
+    return failed(ls);
+}
+
+static enum login_step done(struct login_server *ls, struct err *err)
+{
+    if (ls->opts->admit && !ls->opts->admit(ls->opts->ctx, &ls->account))
+        return refuse_more(ls, err);
+    reply_ok_encode(begin_out(ls), 0);
+    ls->state = LOGIN_SERVER_AT_END;
+    return LOGIN_DONE;
 }
 
 /* The client gets the server's usual text, err says what was wrong. */
@@ -223,7 +236,7 @@ static enum login_step begin_full(struct login_server *ls, struct err *err)
 static enum login_step judge_native(struct login_server *ls, struct bytes scramble, struct err *err)
 {
     bool right = auth_native_verify(scramble, ls->nonce, ls->account.native);
-    return right && !ls->account.decoy ? done(ls) : deny_password(ls, err);
+    return right && !ls->account.decoy ? done(ls, err) : deny_password(ls, err);
 }
 
 static enum login_step judge_sha2(struct login_server *ls, struct bytes scramble, struct err *err)
@@ -236,7 +249,7 @@ static enum login_step judge_sha2(struct login_server *ls, struct bytes scramble
     struct buf *out = begin_out(ls);
     wr_u8(out, SHA2_MORE_DATA);
     wr_u8(out, SHA2_FAST_OK);
-    return done(ls);
+    return done(ls, err);
 }
 
 static enum login_step judge(struct login_server *ls, struct bytes scramble, struct err *err)
@@ -345,7 +358,7 @@ static enum login_step on_password(struct login_server *ls, struct bytes payload
     bool right = CRYPTO_memcmp(hash, ls->account.sha2, sizeof hash) == 0;
     buf_fini_secret(&password);
     mem_wipe(hash, sizeof hash);
-    return read && right && !ls->account.decoy ? done(ls) : deny_password(ls, err);
+    return read && right && !ls->account.decoy ? done(ls, err) : deny_password(ls, err);
 }
 
 enum login_step login_server_feed(struct login_server *ls, struct bytes payload, struct err *err)

@@ -199,6 +199,18 @@ static size_t ip_bytes(const struct addr *a, const uint8_t **p)
     return 0;
 }
 
+uint64_t addr_source(const struct addr *a)
+{
+    const uint8_t *p = NULL;
+    size_t n = ip_bytes(a, &p);
+    uint64_t v = 0;
+    for (size_t i = 0; i < n && i < sizeof v; i++)
+        v = v << 8 | p[i];
+    if (n == sizeof(struct in_addr))
+        return UINT64_C(0xffff) << 32 | v; /* no such /64 is in use */
+    return n && !v ? 1 : v; /* ::1 and the like */
+}
+
 static bool same_bits(const uint8_t *a, const uint8_t *b, size_t bits)
 {
     size_t whole = bits / 8, rest = bits % 8;

@@ -3,18 +3,34 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/mem.h"
+#include "replica/failures.h"
 #include "session.h"
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define WAKE_PRIORITY  (-2) /* replicas come after the ACKs */
-#define WAKES_PER_TURN 16u
-#define LOGGING_IN_MAX 256u
+#define WAKES_PER_TURN 4u
+
+/* Sessions that log in. */
+#define ENTERING_MAX            256u
+#define ENTERING_PER_SOURCE_MAX 64u
+
+/* Descriptors: a session has a socket and a file; the rest is for the store and the daemon. */
+#define DESCRIPTORS_PER_SESSION 2u
+#define DESCRIPTORS_RESERVED    32u
+
+#define LINES_PERIOD_S 10u
+#define LINES_REFUSED  10u
+#define LINES_AUDIT    3000u /* a thousand replicas that come back at the same time */
 
 struct hub {
     struct hub_opts opts;
@@ -28,6 +44,11 @@ struct hub {
     uint32_t next_id;
     struct point acked;
     struct hub_stats stats;
+    struct session *entering[ENTERING_MAX];
+    uint32_t entering_n;
+    struct failures *failures;
+    struct log_limit lines[HUB_LINES_AUDIT + 1];
+    struct ev_timer tell; /* of lines that were left out */
 };
 
 static void link_session(struct session **head, struct session *s)
@@ -100,6 +121,46 @@ static void on_wake(struct ev_loop *loop, struct ev_timer *w, int revents)
     free_dead(h);
 }
 
+/* ---- lines that clients can cause ---- */
+
+void hub_log(struct hub *h, enum hub_lines kind, const char *fmt, ...)
+{
+    char text[1000];
+    va_list ap;
+    if (!log_limit_pass(&h->lines[kind], clock_now_us())) {
+        if (!ev_is_active(&h->tell))
+            ev_timer_again(h->opts.loop, &h->tell);
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    log_write(kind == HUB_LINES_REFUSED ? LOG_WARN : LOG_INFO, "replica", "%s", text);
+}
+
+static void on_tell(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)revents;
+    struct hub *h = w->data;
+    uint64_t now_us = clock_now_us();
+    uint32_t refused = log_limit_end(&h->lines[HUB_LINES_REFUSED], now_us);
+    uint32_t audit = log_limit_end(&h->lines[HUB_LINES_AUDIT], now_us);
+    ev_timer_stop(loop, w);
+    if (refused)
+        log_warn("replica", "%" PRIu32 " more refusals and failed logins were not logged", refused);
+    if (audit)
+        log_warn("replica", "%" PRIu32 " more logins and dumps were not logged", audit);
+}
+
+static void init_lines(struct hub *h)
+{
+    h->lines[HUB_LINES_REFUSED] = (struct log_limit){LINES_REFUSED, LINES_PERIOD_S, 0, 0, 0};
+    h->lines[HUB_LINES_AUDIT] = (struct log_limit){LINES_AUDIT, LINES_PERIOD_S, 0, 0, 0};
+    ev_init(&h->tell, on_tell);
+    h->tell.repeat = LINES_PERIOD_S;
+    h->tell.data = h;
+}
+
 struct hub *hub_new(const struct hub_opts *opts)
 {
     struct hub *h = mem_alloc(sizeof *h);
@@ -108,6 +169,8 @@ struct hub *hub_new(const struct hub_opts *opts)
     ev_init(&h->wake, on_wake);
     ev_set_priority(&h->wake, WAKE_PRIORITY);
     h->wake.data = h;
+    h->failures = failures_new(FAILURES_ADDRESSES_MAX);
+    init_lines(h);
     return h;
 }
 
@@ -222,6 +285,8 @@ void hub_free(struct hub *h)
         session_end(h->sessions, NULL, "binlogd stops");
     free_dead(h);
     ev_timer_stop(h->opts.loop, &h->wake);
+    ev_timer_stop(h->opts.loop, &h->tell);
+    failures_free(h->failures);
     free(h->scratch);
     free(h);
 }
@@ -232,10 +297,49 @@ void hub_moved(struct hub *h)
     ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
 }
 
+/* ---- logins ---- */
+
+uint32_t hub_judged(struct hub *h, struct session *s)
+{
+    uint64_t now_us = clock_now_us();
+    uint32_t delay_s = failures_delay_s(h->failures, s->source, now_us);
+    if (s->acceptor.denied)
+        failures_add(h->failures, s->source, now_us);
+    else if (!s->acceptor.failed)
+        failures_clear(h->failures, s->source);
+    h->stats.delayed += delay_s > 0;
+    return delay_s;
+}
+
+bool hub_admits(const struct hub *h, const struct account *account)
+{
+    uint32_t n = 0;
+    for (const struct session *s = h->sessions; s && account->max_connections; s = s->next)
+        n += s->admitted && strcmp(login_server_user(s->acceptor.machine), account->name) == 0;
+    return !account->max_connections || n < account->max_connections;
+}
+
+void hub_logged_in(struct hub *h, struct session *s)
+{
+    struct session *last = h->entering[--h->entering_n];
+    h->entering[s->entering_at] = last;
+    last->entering_at = s->entering_at;
+}
+
+static uint32_t entering_from(const struct hub *h, uint64_t source)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->entering_n; i++)
+        n += h->entering[i]->source == source;
+    return n;
+}
+
 void hub_session_gone(struct hub *h, struct session *s)
 {
     if (h->to_wake == s)
         h->to_wake = s->next;
+    if (s->state == SESSION_LOGIN)
+        hub_logged_in(h, s);
     unlink_session(s);
     link_session(&h->dead, s);
     ev_feed_event(h->opts.loop, &h->wake, EV_TIMER);
@@ -260,36 +364,59 @@ void hub_dump_begins(struct hub *h, struct session *s)
     }
 }
 
-static uint32_t logging_in(const struct hub *h)
+static uint32_t sessions_max(const struct hub *h)
 {
-    uint32_t n = 0;
-    for (const struct session *s = h->sessions; s; s = s->next)
-        n += s->state == SESSION_LOGIN;
-    return n;
+    struct rlimit limit;
+    uint32_t max = h->opts.max_connections;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return max;
+    uint64_t open = limit.rlim_cur < DESCRIPTORS_RESERVED ? 0
+                                                          : limit.rlim_cur - DESCRIPTORS_RESERVED;
+    return open / DESCRIPTORS_PER_SESSION < max ? (uint32_t)(open / DESCRIPTORS_PER_SESSION) : max;
+}
+
+/* Why one more cannot be, NULL when it can. */
+static const char *no_room(const struct hub *h, const struct addr *peer)
+{
+    if (h->stats.connected >= h->opts.max_connections)
+        return "the limit of max_connections is reached";
+    if (h->stats.connected >= sessions_max(h))
+        return "the process may not have more files open";
+    if (h->entering_n >= ENTERING_MAX)
+        return "too many connections are logging in";
+    if (entering_from(h, addr_source(peer)) >= ENTERING_PER_SOURCE_MAX)
+        return "too many connections from there are logging in";
+    return NULL;
+}
+
+static void refuse(struct hub *h, int fd, const struct addr *peer, const char *why)
+{
+    static const char refusal[] = "\x17\0\0\0\xff\x10\x04Too many connections";
+    char text[ADDR_TEXT_MAX];
+    addr_format(peer, text);
+    hub_log(h, HUB_LINES_REFUSED, "connection refused: address=%s reason=\"%s\"", text, why);
+    if (write(fd, refusal, sizeof refusal - 1) < 0)
+        log_debug("replica", "%s was gone already", text);
+    close(fd);
 }
 
 void hub_accept(struct hub *h, int fd, const struct addr *peer)
 {
     h->stats.connections++;
-    bool full = h->stats.connected >= h->opts.max_connections;
-    if (full || logging_in(h) >= LOGGING_IN_MAX) {
-        static const char refusal[] = "\x17\0\0\0\xff\x10\x04Too many connections";
-        char text[ADDR_TEXT_MAX];
-        addr_format(peer, text);
-        log_warn("replica", "%s is refused: %s", text,
-                 full ? "the limit of max_connections is reached"
-                      : "too many connections are logging in");
-        if (write(fd, refusal, sizeof refusal - 1) < 0)
-            log_debug("replica", "%s was gone already", text);
-        close(fd);
+    const char *why = no_room(h, peer);
+    if (why) {
+        refuse(h, fd, peer, why);
         return;
     }
     struct session *s = session_new(h, &h->opts, h->scratch, &h->stats, fd, peer, ++h->next_id);
     if (!s)
         return;
     link_session(&h->sessions, s);
+    s->entering_at = h->entering_n++;
+    h->entering[s->entering_at] = s;
     if (++h->stats.connected > h->stats.max_used)
         h->stats.max_used = h->stats.connected;
+    session_begin(s);
 }
 
 static void describe(const struct session *s, struct hub_session_info *info)

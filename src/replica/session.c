@@ -100,16 +100,74 @@ static void put_ok(struct session *s)
     put_message(s, &message);
 }
 
-/* ---- dumping ---- */
+/* ---- audit lines ---- */
+
+#define WHO_MAX 600
+
+/* What a client says of itself must not look like another field of the line. */
+static void put_plain(char *dst, size_t cap, const char *said)
+{
+    size_t n = 0;
+    for (; *said && n + 1 < cap; said++)
+        dst[n++] = *said > ' ' && *said < 0x7f && *said != '"' && *said != '=' ? *said : '?';
+    dst[n] = 0;
+}
+
+static const char *who(const struct session *s, char text[WHO_MAX])
+{
+    char address[ADDR_TEXT_MAX], user[ACCOUNT_NAME_MAX];
+    addr_format(&s->peer, address);
+    put_plain(user, sizeof user, login_server_user(s->acceptor.machine));
+    snprintf(text, WHO_MAX, "user=%s address=%s", user, address);
+    return text;
+}
+
+static const char *replica_of(const struct session *s, char text[WHO_MAX])
+{
+    char uuid[SESSION_UUID_MAX];
+    put_plain(uuid, sizeof uuid, *s->uuid ? s->uuid : "-");
+    who(s, text);
+    size_t n = strlen(text);
+    snprintf(text + n, WHO_MAX - n, " server_id=%" PRIu32 " uuid=%s", s->server_id, uuid);
+    return text;
+}
+
+static void log_login(const struct session *s)
+{
+    char text[WHO_MAX];
+    const char *tls = conn_tls_version(s->channel.conn);
+    hub_log(s->hub, HUB_LINES_AUDIT, "session %" PRIu32 ": login: %s plugin=%s tls=%s", s->id,
+            who(s, text), auth_plugin_name(login_server_account(s->acceptor.machine)->plugin),
+            *tls ? tls : "-");
+}
+
+static void log_begin(const struct session *s, const struct dump_opts *o, uint64_t start)
+{
+    char text[WHO_MAX];
+    hub_log(s->hub, HUB_LINES_AUDIT,
+            "session %" PRIu32 ": dump begins: %s start=%s:%" PRIu64 " by=%s semi_sync=%s", s->id,
+            replica_of(s, text), dump_pos(s->dump).file, start, s->by_gtid ? "gtid" : "position",
+            o->semi_sync ? "on" : "off");
+}
+
+static void log_refused(const struct session *s, const char *why)
+{
+    char text[WHO_MAX];
+    hub_log(s->hub, HUB_LINES_REFUSED, "session %" PRIu32 ": dump refused: %s reason=\"%s\"", s->id,
+            replica_of(s, text), why);
+}
 
 static void log_end(const struct session *s, const char *why)
 {
+    char text[WHO_MAX];
     struct store_pos pos = dump_pos(s->dump);
-    log_info("replica",
-             "session %" PRIu32 ": dump to server_id %" PRIu32 " ends at %s:%" PRIu64
-             " after %" PRIu64 " bytes: %s",
-             s->id, s->server_id, pos.file, pos.pos, dump_passed(s->dump), why);
+    hub_log(s->hub, HUB_LINES_AUDIT,
+            "session %" PRIu32 ": dump ends: %s end=%s:%" PRIu64 " bytes=%" PRIu64
+            " reason=\"%s\"",
+            s->id, replica_of(s, text), pos.file, pos.pos, dump_passed(s->dump), why);
 }
+
+/* ---- dumping ---- */
 
 static void fail_dump(struct session *s, const char *text)
 {
@@ -313,8 +371,7 @@ static struct dump *make_dump(struct session *s, const struct dump_opts *o,
                               : dump_new(o, r->file, r->pos, &err)))
         put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, err.text);
     if (!d)
-        log_warn("replica", "session %" PRIu32 ": dump to server_id %" PRIu32 " refused: %s", s->id,
-                 r->server_id, err.text);
+        log_refused(s, err.text);
     gtid_set_fini(&set);
     return d;
 }
@@ -330,11 +387,7 @@ static void start_dump(struct session *s, const struct repl_dump_request *r)
         finish(s);
         return;
     }
-    struct store_pos pos = dump_pos(s->dump);
-    log_info("replica",
-             "session %" PRIu32 ": dump to server_id %" PRIu32 " uuid %s (%s) begins in %s%s%s",
-             s->id, s->server_id, *s->uuid ? s->uuid : "-", s->host, pos.file,
-             s->by_gtid ? " by GTID" : "", o.semi_sync ? ", semi-sync" : "");
+    log_begin(s, &o, r->pos);
     hub_dump_begins(s->hub, s);
     enter(s, SESSION_DUMPING);
     if (s->semi_sync)
@@ -353,6 +406,7 @@ static void on_dump(struct session *s, struct bytes payload)
         put_error(s, ER_SPECIFIC_ACCESS_DENIED_ERROR,
                   "Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) "
                   "for this operation");
+        log_refused(s, "the account has not the right to replicate");
     } else if (rc < 0) {
         put_error(s, ER_MALFORMED_PACKET, REPL_MALFORMED);
         finish(s);
@@ -392,6 +446,14 @@ static void on_set_option(struct session *s)
     put_message(s, &message);
 }
 
+static void on_query(struct session *s, struct bytes text)
+{
+    size_t before = output(s)->len;
+    s->opts->sql->query(s->opts->ctx, s->sql, text, output(s));
+    s->owed = output(s)->len == before;
+    conn_flush(s->channel.conn);
+}
+
 static void on_command(struct session *s, struct bytes payload)
 {
     const struct hub_sql *sql = s->opts->sql;
@@ -405,8 +467,7 @@ static void on_command(struct session *s, struct bytes payload)
         put_ok(s);
         break;
     case COM_QUERY:
-        sql->query(s->opts->ctx, s->sql, rest, output(s));
-        conn_flush(s->channel.conn);
+        on_query(s, rest);
         break;
     case COM_INIT_DB:
         sql->init_db(s->opts->ctx, s->sql, rest, output(s));
@@ -439,6 +500,10 @@ static bool on_part(void *ctx, struct bytes part, unsigned flags)
 {
     (void)flags;
     struct session *s = ctx;
+    if (s->owed) {
+        channel_pause(&s->channel);
+        return false;
+    }
     switch (s->state) {
     case SESSION_COMMANDS:
         on_command(s, part);
@@ -470,18 +535,31 @@ static void on_logged_in(void *ctx)
     const struct account *a = login_server_account(s->acceptor.machine);
     s->sql = s->opts->sql->open(s->opts->ctx, s->id, a->name, s->host,
                                 login_server_database(s->acceptor.machine), a->rights);
-    log_debug("replica", "session %" PRIu32 ": %s@%s logged in", s->id, a->name, s->host);
+    hub_logged_in(s->hub, s);
+    log_login(s);
     channel_receive(&s->channel, COMMAND_MAX);
     enter(s, SESSION_COMMANDS);
 }
+
+static bool on_judged(void *ctx)
+{
+    struct session *s = ctx;
+    uint32_t delay_s = hub_judged(s->hub, s);
+    if (delay_s)
+        arm(s, delay_s);
+    return delay_s > 0;
+}
+
+static const struct acceptor_ops acceptor_ops = {.judged = on_judged, .done = on_logged_in};
 
 static void on_closed(void *ctx, const char *reason)
 {
     struct session *s = ctx;
     if (s->state == SESSION_LOGIN) {
+        char text[WHO_MAX];
         s->stats->refused++;
-        log_warn("replica", "session %" PRIu32 ": login from %s failed: %s", s->id, s->host,
-                 s->acceptor.failed ? s->acceptor.err.text : reason);
+        hub_log(s->hub, HUB_LINES_REFUSED, "session %" PRIu32 ": login failed: %s reason=\"%s\"",
+                s->id, who(s, text), s->acceptor.failed ? s->acceptor.err.text : reason);
     } else if (s->state == SESSION_DUMPING) {
         log_end(s, reason);
     }
@@ -514,7 +592,9 @@ void session_answer(struct session *s, struct bytes packets)
     if (s->state != SESSION_COMMANDS || !s->channel.conn)
         return;
     wr_bytes(output(s), packets);
+    s->owed = false;
     conn_flush(s->channel.conn);
+    channel_resume(&s->channel);
 }
 
 void session_kill(struct session *s)
@@ -534,7 +614,10 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
     }
     switch (s->state) {
     case SESSION_LOGIN:
-        channel_close(&s->channel, "no login within %.0f s", LOGIN_SECONDS);
+        if (s->acceptor.held)
+            acceptor_release(&s->acceptor);
+        else
+            channel_close(&s->channel, "no login within %.0f s", LOGIN_SECONDS);
         break;
     case SESSION_COMMANDS:
         channel_close(&s->channel, "idle for %.0f s", IDLE_SECONDS);
@@ -563,6 +646,14 @@ static const struct account *find_account(void *ctx, const char *user)
     return a && s->opts->may_come(s->opts->ctx, user, &s->peer) ? a : decoy;
 }
 
+/* Counted from here on, so that answers which are held back do not add up to more than the cap. */
+static bool admit(void *ctx, const struct account *account)
+{
+    struct session *s = ctx;
+    s->admitted = hub_admits(s->hub, account);
+    return s->admitted;
+}
+
 struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
                             struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id)
 {
@@ -575,6 +666,7 @@ struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_
     s->id = id;
     s->peer = *peer;
     addr_unmap(&s->peer);
+    s->source = addr_source(&s->peer);
     addr_host(&s->peer, s->host);
     s->local = peer->ss.ss_family == AF_UNIX;
     ev_init(&s->timer, on_timer);
@@ -602,11 +694,19 @@ struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_
         .local = s->local,
         .rsa = opts->rsa,
         .find = find_account,
+        .admit = admit,
         .ctx = s,
     };
-    enter(s, SESSION_LOGIN);
-    acceptor_start(&s->acceptor, &s->channel, &s->login, opts->tls, on_logged_in);
     return s;
+}
+
+void session_begin(struct session *s)
+{
+    char text[ADDR_TEXT_MAX];
+    addr_format(&s->peer, text);
+    log_debug("replica", "session %" PRIu32 ": connection: address=%s", s->id, text);
+    enter(s, SESSION_LOGIN);
+    acceptor_start(&s->acceptor, &s->channel, &s->login, s->opts->tls, &acceptor_ops);
 }
 
 void session_free(struct session *s)

@@ -30,6 +30,10 @@ struct session {
     struct channel channel;
     struct acceptor acceptor;
     struct login_server_opts login;
+    uint64_t source;      /* addr_source of peer */
+    uint32_t entering_at; /* the hub's; while it logs in */
+    bool admitted;        /* logged in, or about to be told so */
+    bool owed;            /* an answer comes later; no command is taken before */
     bool killed;
     struct ev_timer timer; /* deadline of the state, or the next heartbeat */
     void *sql;
@@ -48,10 +52,12 @@ struct session {
     double heartbeat_s;
 };
 
-/* Begins the login. When its connection closes the session tells the hub, which frees it later, for
- * its callbacks are still running. */
+/* NULL when the client is gone already. */
 struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
                             struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id);
+/* Begins the login. When its connection closes, which can be at once, the session tells the hub,
+ * which frees it later, for its callbacks are still running. */
+void session_begin(struct session *s);
 void session_free(struct session *s);
 /* Goes on sending, if it waits for T. */
 void session_moved(struct session *s);
@@ -63,7 +69,21 @@ void session_answer(struct session *s, struct bytes packets);
 /* Closes it in a later turn of the loop: it may be the one that asked for it. */
 void session_kill(struct session *s);
 
-/* The hub's part: a session begins to dump, its replica has acknowledged more, or it is gone. */
+/* The hub's part. The login is decided: for how many seconds its answer is to be held back. */
+uint32_t hub_judged(struct hub *h, struct session *s);
+/* Whether the account may have this session besides those that it has. */
+bool hub_admits(const struct hub *h, const struct account *account);
+void hub_logged_in(struct hub *h, struct session *s);
+
+/* Lines that clients can cause; of each kind so many are written in a while, the rest is counted. */
+enum hub_lines {
+    HUB_LINES_REFUSED, /* connections, logins and dumps; warnings */
+    HUB_LINES_AUDIT    /* logins, dumps and their ends */
+};
+void hub_log(struct hub *h, enum hub_lines kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A session begins to dump, its replica has acknowledged more, or it is gone. */
 void hub_dump_begins(struct hub *h, struct session *s);
 void hub_session_acked(struct hub *h, const struct session *s);
 void hub_session_gone(struct hub *h, struct session *s);

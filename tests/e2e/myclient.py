@@ -88,7 +88,8 @@ class Client:
     """One connection. query() gives rows as tuples of text, or [] for a statement without."""
 
     def __init__(self, unix_socket=None, host="127.0.0.1", port=3306, user="root", password="",
-                 database=None, tls=False, timeout=20):
+                 database=None, tls=False, timeout=20, source=None):
+        """`source` is the address to come from."""
         self.secure = bool(unix_socket) or tls
         self.sock = None
         self.seq = 0
@@ -100,7 +101,8 @@ class Client:
                 self.sock.settimeout(timeout)
                 self.sock.connect(unix_socket)
             else:
-                self.sock = socket.create_connection((host, port), timeout)
+                self.sock = socket.create_connection((host, port), timeout,
+                                                     (source, 0) if source else None)
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._login(user, password, database, tls)
         except OSError as error:

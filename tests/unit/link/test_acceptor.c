@@ -79,6 +79,16 @@ static void on_client_in(void *ctx)
     e->in = true;
 }
 
+static bool hold; /* the answer, when it is decided */
+
+static bool on_judged(void *ctx)
+{
+    (void)ctx;
+    return hold;
+}
+
+static const struct acceptor_ops acceptor_ops = {.judged = on_judged, .done = on_server_in};
+
 static const struct channel_ops ops = {
     .opened = on_nothing, .part = on_part, .batch = on_nothing, .closed = on_closed};
 
@@ -89,7 +99,7 @@ static void on_accepted(void *ctx, int fd, const struct addr *peer)
     struct channel_adopt_opts opts = {
         .loop = loop, .message_max = ACCEPTOR_MESSAGE_MAX, .ops = &ops, .ctx = &server};
     assert_int_equal(channel_adopt(&server.ch, &opts, fd, &err), 0);
-    acceptor_start(&acceptor, &server.ch, &server_opts, server_tls, on_server_in);
+    acceptor_start(&acceptor, &server.ch, &server_opts, server_tls, &acceptor_ops);
 }
 
 static void add_account(const char *name, enum auth_plugin plugin)
@@ -136,6 +146,7 @@ static void hang_up(void)
 static int tear_down(void **state)
 {
     (void)state;
+    hold = false;
     hang_up();
     listener_close(listener);
     account_list_free(accounts);
@@ -219,6 +230,56 @@ static void refusal_reaches_the_client_and_closes(void **state)
     assert_non_null(strstr(client.reason, "error 1045: Access denied for user 'sha'@'localhost'"));
     assert_string_equal(server.reason, "Access denied for user 'sha'@'localhost' "
                                        "(using password: YES): wrong password");
+}
+
+static void turns(unsigned n)
+{
+    while (n--)
+        peer_turn(loop);
+}
+
+static void held_answer_comes_when_it_is_released(void **state)
+{
+    (void)state;
+    static const char *const passwords[] = {PASSWORD, "wrong"};
+    hold = true;
+    for (size_t i = 0; i < COUNT_OF(passwords); i++) {
+        client_opts.password = passwords[i];
+        dial();
+        RUN_UNTIL(loop, acceptor.held);
+        turns(20);
+        assert_false(client.in || client.closed || server.in || server.closed);
+        assert_int_equal(acceptor.denied, i);
+        acceptor_release(&acceptor);
+        RUN_UNTIL(loop, client.in || client.closed);
+        assert_int_equal(client.in, i == 0);
+        assert_int_equal(server.in, i == 0);
+        hang_up();
+    }
+}
+
+static void packet_before_a_held_answer_closes(void **state)
+{
+    (void)state;
+    hold = true;
+    dial();
+    RUN_UNTIL(loop, acceptor.held);
+    channel_send(&client.ch, bytes_str("\x0e"));
+    RUN_UNTIL(loop, server.closed);
+    assert_string_equal(server.reason, "a packet came before the answer to the last");
+    assert_false(server.in);
+}
+
+static void client_that_leaves_before_a_held_answer_is_gone(void **state)
+{
+    (void)state;
+    hold = true;
+    client_opts.password = "wrong";
+    dial();
+    RUN_UNTIL(loop, acceptor.held);
+    channel_close(&client.ch, "no patience");
+    RUN_UNTIL(loop, server.closed);
+    assert_true(acceptor.denied);
 }
 
 /* ---- a raw client ---- */
@@ -328,6 +389,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(login_over_a_socket_ends_on_both_sides),
         T(refusal_reaches_the_client_and_closes),
+        T(held_answer_comes_when_it_is_released),
+        T(packet_before_a_held_answer_closes),
+        T(client_that_leaves_before_a_held_answer_is_gone),
         T(messages_over_the_limit_close),
         T(packets_out_of_order_close),
         T(login_in_clear_behind_the_request_for_tls_is_not_read),
