@@ -13,8 +13,9 @@
 #include "store/cursor.h"
 
 #define DUMP_SCRATCH (256u << 10)
-/* Bytes appended by one dump_fill at the most, roughly; also the bound of a session's output. */
-#define DUMP_QUANTUM (512u << 10)
+/* One dump_fill stops once it has appended so much; a session's output has at most about twice
+ * that. */
+#define DUMP_QUANTUM (256u << 10)
 
 enum dump_checksum {
     DUMP_CHECKSUM_UNDECLARED, /* the replica knows no checksums */
