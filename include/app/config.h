@@ -104,9 +104,9 @@ struct config_user {
     char *password; /* never empty after config_load, also when it came from password_file */
     char *password_file;
     enum config_plugin plugin;
-    unsigned rights;         /* enum config_right */
+    unsigned rights;          /* enum config_right */
     uint32_t max_connections; /* 0: no cap */
-    struct config_list from; /* numeric ADDRESS or ADDRESS/BITS; empty: from anywhere */
+    struct config_list from;  /* numeric ADDRESS or ADDRESS/BITS; empty: from anywhere */
 };
 
 struct config_log {

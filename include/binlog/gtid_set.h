@@ -48,7 +48,7 @@ void gtid_set_union(struct gtid_set *s, const struct gtid_set *other);
 void gtid_set_subtract(struct gtid_set *s, const struct gtid_set *other);
 
 bool gtid_set_contains(const struct gtid_set *s, const struct gtid *g);
-/* Whether all of sub is in super. */
+/* Whether all of sub is in super; takes a binary search for each interval of sub. */
 bool gtid_set_is_subset(const struct gtid_set *sub, const struct gtid_set *super);
 bool gtid_set_equal(const struct gtid_set *a, const struct gtid_set *b);
 bool gtid_set_empty(const struct gtid_set *s);
@@ -69,6 +69,8 @@ size_t gtid_set_intervals(const struct gtid_set *s);
 int gtid_set_parse(struct bytes text, struct gtid_set *s, struct err *err);
 /* Appends the text as servers print it, except that no newline follows a comma; without a NUL. */
 void gtid_set_format(const struct gtid_set *s, struct buf *out);
+/* At least the first n bytes of it, or all; little more. */
+void gtid_set_format_head(const struct gtid_set *s, struct buf *out, size_t n);
 
 /*
  * The encoding of COM_BINLOG_DUMP_GTID and PREVIOUS_GTIDS_LOG_EVENT: number of sources (8 bytes),

@@ -38,8 +38,8 @@ struct acceptor {
 /* Takes over the channel's callbacks and sends the greeting; when done is called the next message
  * due is a command of sequence number 0. A failure is told to
  * the client and closes the channel with the reason; that can happen inside acceptor_start, if the
- * client is gone already. ops must live for ever, opts and tls until done or closed; tls may be NULL when opts
- * offer none. */
+ * client is gone already. ops must live for ever, opts and tls until done or closed; tls may be
+ * NULL when opts offer none. */
 void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
                     struct tls *tls, const struct acceptor_ops *ops);
 /* Sends the answer that is held. */

@@ -17,7 +17,7 @@ struct account {
     uint8_t sha2[AUTH_CACHING_SHA2_LEN]; /* SHA256(SHA256(password)) */
     unsigned rights;
     uint32_t max_connections; /* at a time; 0: no cap of its own. The owner's affair too. */
-    bool decoy; /* stands in for an account that is not there: no password matches */
+    bool decoy;               /* stands in for an account that is not there: no password matches */
 };
 
 /* -1 if the name is empty or too long, or the password empty. */

@@ -155,11 +155,9 @@ static void part_subtract(struct gtid_set_part *out, const struct gtid_set_part 
 
 static bool part_is_subset(const struct gtid_set_part *sub, const struct gtid_set_part *super)
 {
-    size_t j = 0;
     for (size_t i = 0; i < sub->count; i++) {
-        while (j < super->count && super->iv[j].last < sub->iv[i].last)
-            j++;
-        if (j == super->count || super->iv[j].first > sub->iv[i].first)
+        size_t at = part_search(super, sub->iv[i].last);
+        if (at == super->count || super->iv[at].first > sub->iv[i].first)
             return false;
     }
     return true;
@@ -358,9 +356,9 @@ static uint8_t *put_number(uint8_t *p, uint64_t v)
     return p;
 }
 
-static void format_intervals(const struct gtid_set_part *part, struct buf *out)
+static void format_intervals(const struct gtid_set_part *part, struct buf *out, size_t enough)
 {
-    for (size_t i = 0; i < part->count; i++) {
+    for (size_t i = 0; i < part->count && out->len < enough; i++) {
         uint8_t *start = buf_reserve(out, INTERVAL_CHARS_MAX);
         uint8_t *p = start;
         *p++ = ':';
@@ -579,13 +577,9 @@ bool gtid_set_contains(const struct gtid_set *s, const struct gtid *g)
 
 bool gtid_set_is_subset(const struct gtid_set *sub, const struct gtid_set *super)
 {
-    size_t j = 0;
     for (size_t i = 0; i < sub->count; i++) {
-        const struct gtid *source = &sub->parts[i].source;
-        while (j < super->count && gtid_source_cmp(&super->parts[j].source, source) < 0)
-            j++;
-        if (j == super->count || !same_source(&super->parts[j].source, source) ||
-            !part_is_subset(&sub->parts[i], &super->parts[j]))
+        const struct gtid_set_part *p = set_find(super, &sub->parts[i].source);
+        if (!p || !part_is_subset(&sub->parts[i], p))
             return false;
     }
     return true;
@@ -648,8 +642,14 @@ int gtid_set_parse(struct bytes text, struct gtid_set *s, struct err *err)
 
 void gtid_set_format(const struct gtid_set *s, struct buf *out)
 {
+    gtid_set_format_head(s, out, SIZE_MAX);
+}
+
+void gtid_set_format_head(const struct gtid_set *s, struct buf *out, size_t n)
+{
+    size_t enough = n > SIZE_MAX - out->len ? SIZE_MAX : out->len + n;
     const struct gtid *before = NULL;
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count && out->len < enough; i++) {
         const struct gtid *source = &s->parts[i].source;
         if (!before || memcmp(before->sid, source->sid, sizeof source->sid) != 0) {
             wr_str(out, before ? "," : "");
@@ -659,7 +659,7 @@ void gtid_set_format(const struct gtid_set *s, struct buf *out)
             wr_u8(out, ':');
             wr_bytes(out, bytes_of(source->tag, source->tag_len));
         }
-        format_intervals(&s->parts[i], out);
+        format_intervals(&s->parts[i], out, enough);
         before = source;
     }
 }

@@ -208,7 +208,7 @@ uint64_t addr_source(const struct addr *a)
         v = v << 8 | p[i];
     if (n == sizeof(struct in_addr))
         return UINT64_C(0xffff) << 32 | v; /* no such /64 is in use */
-    return n && !v ? 1 : v; /* ::1 and the like */
+    return n && !v ? 1 : v;                /* ::1 and the like */
 }
 
 static bool same_bits(const uint8_t *a, const uint8_t *b, size_t bits)

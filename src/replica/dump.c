@@ -151,7 +151,7 @@ static void set_text(const struct gtid_set *set, char *dst, size_t cap)
 {
     struct buf b;
     buf_init(&b);
-    gtid_set_format(set, &b);
+    gtid_set_format_head(set, &b, cap);
     size_t n = 0;
     struct bytes text = buf_bytes(&b);
     for (size_t k = 0; k < text.n && n + 2 < cap; k++) {

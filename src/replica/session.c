@@ -25,6 +25,7 @@
 #define AGAIN_SECONDS    1e-6 /* the next turn of the loop */
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
+#define SET_AT_ONCE_MAX  (64u << 10) /* a longer one is decoded by the worker */
 #define LOW_WATER        (DUMP_QUANTUM / 4)
 #define SESSION_PRIORITY (-1) /* after the source's socket */
 #define NS_PER_SECOND    1e9
@@ -162,8 +163,7 @@ static void log_end(const struct session *s, const char *why)
     char text[WHO_MAX];
     struct store_pos pos = dump_pos(s->dump);
     hub_log(s->hub, HUB_LINES_AUDIT,
-            "session %" PRIu32 ": dump ends: %s end=%s:%" PRIu64 " bytes=%" PRIu64
-            " reason=\"%s\"",
+            "session %" PRIu32 ": dump ends: %s end=%s:%" PRIu64 " bytes=%" PRIu64 " reason=\"%s\"",
             s->id, replica_of(s, text), pos.file, pos.pos, dump_passed(s->dump), why);
 }
 
@@ -357,34 +357,23 @@ static void describe_dump(struct session *s, const struct repl_dump_request *r, 
     };
 }
 
-/* NULL when it cannot be; the client has been told. */
-static struct dump *make_dump(struct session *s, const struct dump_opts *o,
-                              const struct repl_dump_request *r)
+static void refuse_dump(struct session *s, uint16_t code, const char *text, const char *why)
 {
-    struct err err;
-    struct dump *d = NULL;
-    struct gtid_set set;
-    gtid_set_init(&set);
-    if (s->by_gtid && gtid_set_decode(r->gtids, &set, &err) < 0)
-        put_error(s, ER_MALFORMED_GTID_SET_ENCODING, "Malformed GTID set encoding.");
-    else if (!(d = s->by_gtid ? dump_new_gtid(o, r->file, r->pos, &set, &err)
-                              : dump_new(o, r->file, r->pos, &err)))
-        put_error(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, err.text);
-    if (!d)
-        log_refused(s, err.text);
-    gtid_set_fini(&set);
-    return d;
+    put_error(s, code, text);
+    log_refused(s, why);
+    finish(s);
 }
 
-static void start_dump(struct session *s, const struct repl_dump_request *r)
+/* set: of a dump by GTID, is taken over. */
+static void start_dump(struct session *s, const struct repl_dump_request *r, struct gtid_set *set)
 {
     struct dump_opts o;
-    s->server_id = r->server_id;
-    read_variables(s);
+    struct err err;
     describe_dump(s, r, &o);
-    s->dump = make_dump(s, &o, r);
+    s->dump = s->by_gtid ? dump_new_gtid(&o, r->file, r->pos, set, &err)
+                         : dump_new(&o, r->file, r->pos, &err);
     if (!s->dump) {
-        finish(s);
+        refuse_dump(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, err.text, err.text);
         return;
     }
     log_begin(s, &o, r->pos);
@@ -393,6 +382,77 @@ static void start_dump(struct session *s, const struct repl_dump_request *r)
     if (s->semi_sync)
         set_acked(s, dump_sent(s->dump));
     pump(s);
+}
+
+/* ---- the GTID set of the request ---- */
+
+struct set_job {
+    struct worker_job job;   /* first: the worker hands it back */
+    struct session *session; /* NULL when it is gone */
+    struct buf command;
+    struct repl_dump_request request; /* points into command */
+    struct gtid_set set;
+    struct err err;
+    int rc;
+};
+
+static void start_with_set(struct session *s, struct set_job *j)
+{
+    if (j->rc == 0)
+        start_dump(s, &j->request, &j->set);
+    else
+        refuse_dump(s, ER_MALFORMED_GTID_SET_ENCODING, "Malformed GTID set encoding.", j->err.text);
+}
+
+static void set_run(struct worker_job *job)
+{
+    struct set_job *j = (struct set_job *)job;
+    j->rc = gtid_set_decode(j->request.gtids, &j->set, &j->err);
+}
+
+static void set_done(struct worker_job *job)
+{
+    struct set_job *j = (struct set_job *)job;
+    struct session *s = j->session;
+    if (s) {
+        s->set_job = NULL;
+        s->owed = false;
+        start_with_set(s, j);
+        channel_resume(&s->channel);
+    }
+    gtid_set_fini(&j->set);
+    buf_fini(&j->command);
+    free(j);
+}
+
+/* A set can have a million intervals, or hundreds of thousands of sources: a quarter of a second
+ * that the ACKs must not wait. */
+static void decode_aside(struct session *s, struct bytes payload)
+{
+    struct set_job *j = mem_alloc(sizeof *j);
+    j->job.run = set_run;
+    j->job.done = set_done;
+    j->session = s;
+    wr_bytes(&j->command, payload);
+    BUG_ON(repl_dump_gtid_decode(&j->request, buf_bytes(&j->command), &j->err) < 0);
+    s->set_job = j;
+    s->owed = true;
+    worker_submit(s->opts->worker, &j->job);
+}
+
+static void take_request(struct session *s, const struct repl_dump_request *r, struct bytes payload)
+{
+    struct set_job j = {.request = *r};
+    s->server_id = r->server_id;
+    read_variables(s);
+    if (s->by_gtid && r->gtids.n > SET_AT_ONCE_MAX) {
+        decode_aside(s, payload);
+        return;
+    }
+    if (s->by_gtid)
+        set_run(&j.job);
+    start_with_set(s, &j);
+    gtid_set_fini(&j.set);
 }
 
 static void on_dump(struct session *s, struct bytes payload)
@@ -411,7 +471,7 @@ static void on_dump(struct session *s, struct bytes payload)
         put_error(s, ER_MALFORMED_PACKET, REPL_MALFORMED);
         finish(s);
     } else {
-        start_dump(s, &r);
+        take_request(s, &r, payload);
     }
 }
 
@@ -568,6 +628,8 @@ static void on_closed(void *ctx, const char *reason)
     if (s->sql)
         s->opts->sql->close(s->opts->ctx, s->sql);
     dump_free(s->dump);
+    if (s->set_job)
+        s->set_job->session = NULL;
     s->dump = NULL;
     s->sql = NULL;
 }

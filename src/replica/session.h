@@ -44,6 +44,7 @@ struct session {
     uint16_t report_port;
     char uuid[SESSION_UUID_MAX];
     struct dump *dump;
+    struct set_job *set_job; /* decodes the GTID set of the dump that was asked for */
     bool by_gtid;
     bool semi_sync;
     struct point acked; /* by the replica, in whatever way */
@@ -75,7 +76,8 @@ uint32_t hub_judged(struct hub *h, struct session *s);
 bool hub_admits(const struct hub *h, const struct account *account);
 void hub_logged_in(struct hub *h, struct session *s);
 
-/* Lines that clients can cause; of each kind so many are written in a while, the rest is counted. */
+/* Lines that clients can cause; of each kind so many are written in a while, the rest is counted.
+ */
 enum hub_lines {
     HUB_LINES_REFUSED, /* connections, logins and dumps; warnings */
     HUB_LINES_AUDIT    /* logins, dumps and their ends */

@@ -170,6 +170,19 @@ class Statements(Clients):
                                  [row[:2] + row[3:5] for row in theirs])
                 self.assertEqual([row[2] for row in ours], [row[2] for row in theirs])
 
+    def test_statement_behind_one_that_takes_its_time_waits(self):
+        """What is sent before the answer to the last is answered in its turn."""
+        with self.daemon.connect() as client:
+            whole = client.query("SHOW BINLOG EVENTS")
+            for _ in range(3):
+                client.command(bytes([myclient.COM_QUERY]) + b"SHOW BINLOG EVENTS")
+                client.command(bytes([myclient.COM_QUERY]) + b"SELECT 7")
+            answers = []
+            for _ in range(6):
+                client.seq = 1
+                answers.append(client._read_result())
+        self.assertEqual(answers, [whole, [("7",)]] * 3)
+
     def test_variables_of_a_source(self):
         for name in ("binlog_checksum", "binlog_format", "log_bin", "gtid_mode", "gtid_executed",
                      "gtid_purged", "binlog_row_image"):

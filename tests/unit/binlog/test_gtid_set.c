@@ -47,6 +47,24 @@ static void assert_set_text(const struct gtid_set *s, const char *expected)
     assert_buf_text(&out, expected);
 }
 
+static void head_of_the_text_is_little_longer_than_asked(void **state)
+{
+    (void)state;
+    const char *text = UUID_A ":1-3:5:7:9:11:13," UUID_B ":1";
+    struct gtid_set s = set_of(text);
+    for (size_t n = 0; n < strlen(text) + 10; n++) {
+        struct buf out = {0};
+        wr_str(&out, "x");
+        gtid_set_format_head(&s, &out, n);
+        struct bytes got = buf_bytes(&out);
+        size_t all = strlen(text);
+        assert_true(got.n - 1 >= (n < all ? n : all) && got.n - 1 <= n + 45);
+        assert_memory_equal(got.p + 1, text, got.n - 1);
+        buf_fini(&out);
+    }
+    gtid_set_fini(&s);
+}
+
 static struct bytes copy_exact(struct bytes b)
 {
     uint8_t *p = mem_alloc(b.n ? b.n : 1);
@@ -686,6 +704,7 @@ int main(void)
         cmocka_unit_test(gtid_with_valid_text_is_parsed_and_formatted),
         cmocka_unit_test(gtid_with_malformed_text_fails),
         cmocka_unit_test(set_text_with_any_spelling_becomes_canonical),
+        cmocka_unit_test(head_of_the_text_is_little_longer_than_asked),
         cmocka_unit_test(set_text_malformed_fails_and_keeps_the_set),
         cmocka_unit_test(encoding_of_a_real_server_decodes_and_encodes),
         cmocka_unit_test(encoding_with_tags_decodes_and_encodes),
