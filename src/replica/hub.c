@@ -17,8 +17,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define WAKE_PRIORITY  (-2) /* replicas come after the ACKs */
-#define WAKES_PER_TURN 4u
+#define WAKE_PRIORITY (-2) /* replicas come after the ACKs */
+
+/* When T moves, a few replicas are woken at once, a crowd in steps: a loop that is busy with a
+ * thousand of them leaves neither itself nor the journal's thread a CPU for the next commit. The
+ * last of a crowd comes after about as many milliseconds as there are steps. */
+#define WAKES_PER_STEP_MIN 16u
+#define WAKE_STEPS         64u
+#define WAKE_STEP_S        0.001
 
 /* Sessions that log in. */
 #define ENTERING_MAX            256u
@@ -37,7 +43,7 @@ struct hub {
     uint8_t *scratch;
     struct session *sessions;
     struct session *dead; /* closed, to be freed in the next turn */
-    struct ev_timer wake; /* fed when T moved or a session died */
+    struct ev_timer wake; /* fed when T moved or a session died; runs between two steps */
     bool moved;
     bool awaited_moved;      /* those whose ACKs are awaited have not been woken since */
     struct session *to_wake; /* the next, of those that are being woken; NULL: all were */
@@ -84,7 +90,7 @@ static void wake_awaited(struct hub *h)
     if (!h->awaited_moved || !h->opts.wait_for_replicas)
         return;
     h->awaited_moved = false;
-    for (struct session *s = h->sessions, *next; s && n < WAKES_PER_TURN; s = next) {
+    for (struct session *s = h->sessions, *next; s && n < WAKES_PER_STEP_MIN; s = next) {
         next = s->next;
         n += s->semi_sync;
         if (s->semi_sync)
@@ -92,21 +98,22 @@ static void wake_awaited(struct hub *h)
     }
 }
 
-/* A few sessions in a turn of the loop, so that what the source sends meanwhile is read, and
- * acknowledged, before all of them have been served. */
-static void wake_sessions(struct hub *h)
+static void wake_step(struct hub *h)
 {
+    uint32_t share = h->stats.connected / WAKE_STEPS;
+    uint32_t step = share > WAKES_PER_STEP_MIN ? share : WAKES_PER_STEP_MIN;
     if (!h->to_wake && h->moved) { /* a pass under way comes to its end first */
         h->to_wake = h->sessions;
         h->moved = false;
     }
-    for (unsigned n = 0; h->to_wake && n < WAKES_PER_TURN; n++) {
+    for (uint32_t n = 0; h->to_wake && n < step;) {
         struct session *s = h->to_wake;
         h->to_wake = s->next; /* before: the session may end */
+        n += s->waiting;
         session_moved(s);
     }
     if (h->to_wake || h->moved) {
-        ev_timer_set(&h->wake, 0, 0);
+        ev_timer_set(&h->wake, WAKE_STEP_S, 0);
         ev_timer_start(h->opts.loop, &h->wake);
     }
 }
@@ -117,7 +124,8 @@ static void on_wake(struct ev_loop *loop, struct ev_timer *w, int revents)
     (void)revents;
     struct hub *h = w->data;
     wake_awaited(h);
-    wake_sessions(h);
+    if (!ev_is_active(w)) /* else it was fed between two steps */
+        wake_step(h);
     free_dead(h);
 }
 
@@ -370,8 +378,8 @@ static uint32_t sessions_max(const struct hub *h)
     uint32_t max = h->opts.max_connections;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return max;
-    uint64_t open = limit.rlim_cur < DESCRIPTORS_RESERVED ? 0
-                                                          : limit.rlim_cur - DESCRIPTORS_RESERVED;
+    uint64_t open =
+        limit.rlim_cur < DESCRIPTORS_RESERVED ? 0 : limit.rlim_cur - DESCRIPTORS_RESERVED;
     return open / DESCRIPTORS_PER_SESSION < max ? (uint32_t)(open / DESCRIPTORS_PER_SESSION) : max;
 }
 

@@ -1,8 +1,8 @@
-/* Plays the part of a source whose commits wait: sends transactions over the socket on descriptor 3
- * and takes the time from the first byte sent to the ACK read.
+/* Plays the part of a source whose commits wait: sends transactions over a socket and takes
+ * the time from the first byte sent to the ACK read.
  *
- * The argument is a file of ready-made transactions, each with its length before it (4 bytes,
- * little endian), the last event of each flagged. Each line on standard input, "COUNT PAUSE_US",
+ * The arguments are the socket's descriptor and a file of ready-made transactions, each with its
+ * length before it (4 bytes, little endian), the last event of each flagged. Each line on standard input, "COUNT PAUSE_US",
  * asks for so many, with that pause after each ACK; the answer is a line with the microseconds of
  * each. Exits 1 when the peer goes or does not answer in ten seconds. */
 #include <poll.h>
@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PEER = 3, HEADER = 4, TIMEOUT_MS = 10000, PACKET_MAX = 1024, TRANSACTION_MAX = 1 << 20 };
+enum { HEADER = 4, TIMEOUT_MS = 10000, PACKET_MAX = 1024, TRANSACTION_MAX = 1 << 20 };
+
+static int peer;
 
 static double now_us(void)
 {
@@ -25,8 +27,8 @@ static double now_us(void)
 static int read_all(unsigned char *dst, size_t n)
 {
     while (n > 0) {
-        struct pollfd p = {.fd = PEER, .events = POLLIN};
-        ssize_t got = poll(&p, 1, TIMEOUT_MS) == 1 ? recv(PEER, dst, n, 0) : -1;
+        struct pollfd p = {.fd = peer, .events = POLLIN};
+        ssize_t got = poll(&p, 1, TIMEOUT_MS) == 1 ? recv(peer, dst, n, 0) : -1;
         if (got <= 0)
             return -1;
         dst += got;
@@ -47,7 +49,7 @@ static int read_packet(void)
 static int send_all(const unsigned char *p, size_t n)
 {
     while (n > 0) {
-        ssize_t sent = send(PEER, p, n, MSG_NOSIGNAL);
+        ssize_t sent = send(peer, p, n, MSG_NOSIGNAL);
         if (sent <= 0)
             return -1;
         p += sent;
@@ -74,8 +76,9 @@ static double one_commit(FILE *file)
 
 int main(int argc, char **argv)
 {
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
+    FILE *file = argc > 2 ? fopen(argv[2], "rb") : NULL;
     long count, pause_us;
+    peer = file ? atoi(argv[1]) : -1;
     while (file && scanf("%ld %ld", &count, &pause_us) == 2) {
         for (long i = 0; i < count; i++) {
             double us = one_commit(file);
