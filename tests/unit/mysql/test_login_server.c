@@ -329,6 +329,38 @@ static void refusals_of_a_wrong_password_and_of_an_unknown_user_are_the_same(voi
     free(pem);
 }
 
+static unsigned asked;
+
+static bool admit_nobody(void *ctx, const struct account *account)
+{
+    (void)ctx;
+    asked += *account->name != 0;
+    return false;
+}
+
+/* Asked only when the password is right, whatever way it came. */
+static void account_that_has_enough_connections_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user, *password;
+        unsigned asked;
+    } cases[] = {{"sha", PASSWORD, 1}, {"nat", PASSWORD, 1}, {"sha", "wrong", 0}, {"x", "y", 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct talk t =
+            talk_of(cases[i].user, cases[i].password, LOGIN_SERVER_TLS_OFF, LOGIN_TLS_OFF);
+        t.server.admit = admit_nobody;
+        asked = 0;
+        converse(&t);
+        assert_false(t.server_done || t.client_done);
+        assert_int_equal(asked, cases[i].asked);
+        const char *said = strstr(t.client_err.text, "error 1203: User ");
+        assert_int_equal(said != NULL, cases[i].asked);
+        assert_int_equal(login_server_denied(t.ls), !cases[i].asked);
+        talk_fini(&t);
+    }
+}
+
 static void refusal_names_user_host_and_whether_a_password_came(void **state)
 {
     (void)state;
@@ -998,6 +1030,7 @@ int main(void)
         T(login_without_scramble_takes_the_password_itself),
         T(login_without_scramble_or_a_way_to_ask_is_denied),
         T(refusals_of_a_wrong_password_and_of_an_unknown_user_are_the_same),
+        T(account_that_has_enough_connections_is_refused),
         T(refusal_names_user_host_and_whether_a_password_came),
         T(login_in_clear_where_tls_is_required_is_refused),
         T(greeting_offers_what_is_honoured),

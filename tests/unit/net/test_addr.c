@@ -133,6 +133,27 @@ static void lookup_cancelled_is_not_answered(void **state)
     assert_int_equal(cancelled.calls, 0);
 }
 
+static uint64_t source_of(const char *text)
+{
+    struct addr a;
+    struct err err;
+    assert_int_equal(addr_parse(&a, text, &err), 0);
+    addr_unmap(&a);
+    return addr_source(&a);
+}
+
+static void source_is_an_address_or_a_network_of_ipv6(void **state)
+{
+    (void)state;
+    assert_int_equal(source_of("192.0.2.1:1"), source_of("192.0.2.1:2"));
+    assert_int_equal(source_of("192.0.2.1:1"), source_of("[::ffff:192.0.2.1]:1"));
+    assert_int_not_equal(source_of("192.0.2.1:1"), source_of("192.0.2.2:1"));
+    assert_int_equal(source_of("[2001:db8:1:2::3]:1"), source_of("[2001:db8:1:2:ffff::]:9"));
+    assert_int_not_equal(source_of("[2001:db8:1:2::3]:1"), source_of("[2001:db8:1:3::3]:1"));
+    assert_int_not_equal(source_of("[::1]:1"), 0);
+    assert_int_equal(source_of("/tmp/s"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +162,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(lookup_failing_says_the_name_and_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lookup_path_too_long_is_refused, set_up, tear_down),
+        cmocka_unit_test(source_is_an_address_or_a_network_of_ipv6),
         cmocka_unit_test_setup_teardown(lookup_cancelled_is_not_answered, set_up, tear_down),
     };
     return RUN_TESTS(tests);
