@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "binlog/gtid_set.h"
+#include "binlog/maria.h"
 
 enum scan_verdict {
     SCAN_CLEAN,  /* every byte belongs to a good event */
@@ -26,7 +27,8 @@ struct scan {
     uint64_t last_start; /* start of the event that ends at trx_end */
     bool has_format;     /* it begins with a good Format_description event */
     bool has_previous_gtids;
-    struct gtid_set gtids; /* Previous_gtids and the transactions up to trx_end */
+    struct gtid_set gtids;    /* Previous_gtids and the transactions up to trx_end */
+    struct maria_state maria; /* the same of a MariaDB source: Gtid_list and what came behind it */
 };
 
 /* durable: a lower bound of what was durable before, bytes; 0 if nothing is known. -1 only when the

@@ -13,6 +13,7 @@
 
 #include "binlog/fde.h"
 #include "binlog/gtid_set.h"
+#include "binlog/maria.h"
 #include "binlog/trx.h"
 #include "store/binfile.h"
 #include "store/journal.h"
@@ -110,6 +111,11 @@ void store_set_format(struct store *s, const struct fde *format);
 /* The Previous_gtids event of the file being appended: the encoded set. Of the first file, these
  * are GTIDs of the store too. -1 if it is malformed. */
 int store_set_previous_gtids(struct store *s, struct bytes set, struct err *err);
+/* Of a MariaDB source: the GTID of the transaction that begins, and the Gtid_list event of the file
+ * being appended, from its header on without the CRC; of the first file, its GTIDs are of the store
+ * too. -1 if it is malformed. */
+void store_begin_maria_gtid(struct store *s, const struct maria_gtid *gtid);
+int store_set_gtid_list(struct store *s, struct bytes event, struct err *err);
 /* Hands what was appended to the journal; call it when a batch of events is done. */
 void store_publish(struct store *s);
 /* Somebody waits for what was appended: once published, it is made durable at once. */
@@ -142,6 +148,10 @@ const struct fde *store_format(const struct store *s);
 /* The encoded set of the Previous_gtids event of the i-th file; the empty set where there is none.
  * It lives until the next call that begins a file or an epoch. */
 struct bytes store_previous_gtids(const struct store *s, size_t i);
+/* Of a MariaDB source: the last GTIDs up to T, with those before the first file, and the Gtid_list
+ * of the i-th file, NULL while it is not known. They live until the loop goes on. */
+const struct maria_state *store_maria(const struct store *s);
+const struct maria_state *store_gtid_list(const struct store *s, size_t i);
 /* Whether the file holds anything up to T: it is in the list and not behind T's file. */
 bool store_serves(const struct store *s, const struct binfile_name *file);
 /* Opens a file of the list for reading; the caller closes the descriptor. */

@@ -170,6 +170,17 @@ static int check_stored_rotate(struct bytes body, struct err *err)
     return binfile_name_parse(&name, rotate.name, err);
 }
 
+static int note_maria_gtid(struct stream *st, const struct event_header *h, struct bytes body,
+                           struct err *err)
+{
+    struct maria_gtid gtid;
+    uint8_t flags;
+    if (maria_gtid_decode(&gtid, &flags, h, body, err) < 0)
+        return -1;
+    store_begin_maria_gtid(st->store, &gtid);
+    return 0;
+}
+
 static int note_body(struct stream *st, const struct event_header *h, struct bytes body,
                      struct err *err)
 {
@@ -186,6 +197,10 @@ static int note_body(struct stream *st, const struct event_header *h, struct byt
         if (store_set_previous_gtids(st->store, event_previous_gtids_set(body), err) < 0)
             return err_prefix(err, "Previous_gtids event");
         return 0;
+    case EVENT_MARIADB_GTID:
+        return note_maria_gtid(st, h, body, err);
+    case EVENT_MARIADB_GTID_LIST:
+        return store_set_gtid_list(st->store, body, err);
     default:
         return 0;
     }
@@ -277,11 +292,12 @@ static int begin_long(struct stream *st, const struct event_header *h, struct by
     if (st->expect != STREAM_AT_EVENTS)
         return err_set(err, "a long %s event comes where none may", event_type_name(h->type));
     if (h->type == EVENT_ROTATE || h->type == EVENT_GTID || h->type == EVENT_GTID_TAGGED ||
+        h->type == EVENT_MARIADB_GTID ||
         event_is_heartbeat(h)) /* what must be read whole, or may not be stored */
         return err_set(err, "a %s event of %u bytes", event_type_name(h->type), h->length);
-    if (h->type == EVENT_PREVIOUS_GTIDS)
-        log_warn("dumper", "a Previous_gtids event of %u bytes is stored without being read",
-                 h->length);
+    if (h->type == EVENT_PREVIOUS_GTIDS || h->type == EVENT_MARIADB_GTID_LIST)
+        log_warn("dumper", "a %s event of %u bytes is stored without being read",
+                 event_type_name(h->type), h->length);
     if (check_event(st, h, err) < 0)
         return -1;
     st->long_header = *h;

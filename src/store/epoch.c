@@ -39,10 +39,13 @@ void epoch_fini(struct epoch *e)
     if (e->dirfd >= 0)
         close(e->dirfd);
     binfile_list_fini(&e->files);
-    for (size_t i = 0; i < e->facts_n; i++)
+    for (size_t i = 0; i < e->facts_n; i++) {
         free((void *)(uintptr_t)e->facts[i].previous.p);
+        maria_state_fini(&e->facts[i].list);
+    }
     free(e->facts);
     gtid_set_fini(&e->gtids);
+    maria_state_fini(&e->maria);
     epoch_init(e);
 }
 
@@ -66,6 +69,13 @@ void epoch_set_previous(struct epoch *e, size_t file, struct bytes set)
     *previous = bytes_of(copy, set.n);
 }
 
+void epoch_set_list(struct epoch *e, size_t file, struct maria_state *list)
+{
+    struct epoch_file *f = epoch_file(e, file);
+    f->has_list = true;
+    maria_state_swap(&f->list, list);
+}
+
 struct bytes epoch_previous(const struct epoch *e, size_t file)
 {
     static const uint8_t empty_set[8];
@@ -74,7 +84,20 @@ struct bytes epoch_previous(const struct epoch *e, size_t file)
     return e->facts[file].previous;
 }
 
-/* Reads the event after the format description, if it is Previous_gtids. */
+/* event: from its header on, without the CRC. */
+static void note_previous(struct epoch *e, size_t file, const struct event_header *h,
+                          struct bytes event)
+{
+    struct maria_state list = {0};
+    struct err ignored;
+    if (h->type == EVENT_PREVIOUS_GTIDS)
+        epoch_set_previous(e, file, bytes_skip(event, EVENT_HEADER));
+    else if (maria_state_decode(&list, event, &ignored) == 0)
+        epoch_set_list(e, file, &list);
+    maria_state_fini(&list);
+}
+
+/* Reads the event after the format description, if it is Previous_gtids or MariaDB's Gtid_list. */
 static int read_previous(struct epoch *e, const struct fs *fs, size_t file, int fd, struct err *err)
 {
     uint8_t head[HEAD_BYTES];
@@ -94,15 +117,16 @@ static int read_previous(struct epoch *e, const struct fs *fs, size_t file, int 
     if (fs_pread_full(fs, fd, head, EVENT_HEADER, (off_t)at, &got, err) < 0)
         return -1;
     event_header_decode(&h, head);
-    if (got < EVENT_HEADER || h.type != EVENT_PREVIOUS_GTIDS ||
+    if (got < EVENT_HEADER ||
+        (h.type != EVENT_PREVIOUS_GTIDS && h.type != EVENT_MARIADB_GTID_LIST) ||
         h.length < EVENT_HEADER + (uint32_t)format.crc_len || h.length > PREVIOUS_MAX)
         return 0;
-    size_t n = h.length - EVENT_HEADER - format.crc_len;
-    uint8_t *set = mem_alloc(n);
-    int rc = fs_pread_full(fs, fd, set, n, (off_t)(at + EVENT_HEADER), &got, err);
+    size_t n = h.length - format.crc_len;
+    uint8_t *event = mem_alloc(n);
+    int rc = fs_pread_full(fs, fd, event, n, (off_t)at, &got, err);
     if (rc == 0 && got == n)
-        epoch_set_previous(e, file, bytes_of(set, n));
-    free(set);
+        note_previous(e, file, &h, bytes_of(event, n));
+    free(event);
     return rc;
 }
 
@@ -242,6 +266,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
         return -1;
     e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start, 0};
     gtid_set_swap(&e->gtids, &scan->gtids);
+    maria_state_swap(&e->maria, &scan->maria);
     return 0;
 }
 
@@ -290,8 +315,10 @@ static int add_gtids_before(struct epoch *e, const struct fs *fs, struct err *er
     int rc = scan_file(&scan, fs, fd, 0, err);
     if (rc == 0 && scan.verdict != SCAN_CLEAN)
         rc = err_kind_set(err, ERR_CORRUPT, "%s: %s; nothing was changed", name, scan.reason);
-    if (rc == 0)
+    if (rc == 0) {
         gtid_set_union(&e->gtids, &scan.gtids);
+        maria_state_swap(&e->maria, &scan.maria);
+    }
     scan_fini(&scan);
     fs->close(fd);
     return rc;

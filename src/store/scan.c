@@ -168,16 +168,38 @@ static int judge_bad_place(struct scan *s, struct window *r, const struct fde *f
     return 0;
 }
 
-static void note_gtid(struct scan *s, struct gtid *open, const struct at *at, uint8_t crc_len)
+/* GTIDs of the transaction that is open, of either kind. */
+struct open {
+    struct gtid gtid;
+    struct maria_gtid maria;
+};
+
+static void note_maria(struct scan *s, struct open *open, const struct event_header *h,
+                       struct bytes body)
+{
+    struct err ignored;
+    uint8_t flags;
+    if (h->type == EVENT_MARIADB_GTID) {
+        if (maria_gtid_decode(&open->maria, &flags, h, body, &ignored) < 0)
+            open->maria.seq = 0;
+    } else if (h->type == EVENT_MARIADB_GTID_LIST &&
+               maria_state_decode(&s->maria, body, &ignored)) {
+        maria_state_clear(&s->maria);
+    }
+}
+
+static void note_gtid(struct scan *s, struct open *open, const struct at *at, uint8_t crc_len)
 {
     struct err ignored;
     struct bytes body = bytes_of(at->event.p, at->event.n - crc_len);
     if (at->h.type == EVENT_GTID || at->h.type == EVENT_GTID_TAGGED) {
-        if (event_gtid_decode(open, &at->h, body, &ignored) < 0)
-            open->gno = 0;
+        if (event_gtid_decode(&open->gtid, &at->h, body, &ignored) < 0)
+            open->gtid.gno = 0;
     } else if (at->h.type == EVENT_PREVIOUS_GTIDS && at->event.n == at->h.length) {
         s->has_previous_gtids =
             gtid_set_decode(event_previous_gtids_set(body), &s->gtids, &ignored) == 0;
+    } else {
+        note_maria(s, open, &at->h, body);
     }
 }
 
@@ -189,7 +211,7 @@ static int note_format(struct scan *s, struct fde *f, const struct at *at, struc
     return 0;
 }
 
-static void note_event(struct scan *s, struct trx *trx, const struct fde *f, struct gtid *open,
+static void note_event(struct scan *s, struct trx *trx, const struct fde *f, struct open *open,
                        const struct at *at)
 {
     uint64_t start = s->valid_end;
@@ -200,16 +222,18 @@ static void note_event(struct scan *s, struct trx *trx, const struct fde *f, str
         return;
     s->trx_end = s->valid_end;
     s->last_start = start;
-    if (v == TRX_ENDED && open->gno)
-        gtid_set_add(&s->gtids, open);
-    open->gno = 0;
+    if (v == TRX_ENDED && open->gtid.gno)
+        gtid_set_add(&s->gtids, &open->gtid);
+    if (v == TRX_ENDED && open->maria.seq)
+        maria_state_update(&s->maria, &open->maria);
+    open->gtid.gno = open->maria.seq = 0;
 }
 
 /* Walks until the end or a bad place, whose description is then in why. */
 static int walk(struct scan *s, struct window *r, struct fde *f, struct err *why, struct err *err)
 {
     struct trx trx = {TRX_OUTSIDE};
-    struct gtid open = {0};
+    struct open open = {0};
     for (;;) {
         struct at at;
         if (look_at(r, s->has_format ? f : NULL, s->valid_end, s->size, &at, why) < 0)
@@ -261,4 +285,5 @@ int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, str
 void scan_fini(struct scan *s)
 {
     gtid_set_fini(&s->gtids);
+    maria_state_fini(&s->maria);
 }

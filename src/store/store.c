@@ -30,6 +30,7 @@ struct mark {
     struct place end;
     struct gtid gtid; /* gno 0: none */
     uint64_t last;
+    struct maria_gtid maria; /* the last of one domain and server_id; seq 0: none */
 };
 
 struct store {
@@ -59,6 +60,7 @@ struct store {
     uint64_t open_end;  /* stream offset of its end */
     uint64_t event_end; /* stream offset of the end of the last whole event */
     bool open_used;
+    struct maria_gtid maria; /* of the transaction that is about to end; seq 0: none */
     struct mark marks[MARKS_MAX];
     uint64_t marks_head; /* of a ring: [tail, head) */
     uint64_t marks_tail;
@@ -284,6 +286,17 @@ size_t store_serving(const struct store *s)
     return s->epoch.end.pos ? s->epoch.end.file + 1 : 0;
 }
 
+const struct maria_state *store_maria(const struct store *s)
+{
+    return &s->epoch.maria;
+}
+
+const struct maria_state *store_gtid_list(const struct store *s, size_t i)
+{
+    const struct epoch *e = &s->epoch;
+    return i < e->facts_n && e->facts[i].has_list ? &e->facts[i].list : NULL;
+}
+
 bool store_serves(const struct store *s, const struct binfile_name *file)
 {
     ssize_t at = binfile_list_find(&s->epoch.files, file);
@@ -341,6 +354,7 @@ const struct binfile_name *store_write_file(const struct store *s)
 
 static void begin_resume(struct store *s, bool from_start)
 {
+    s->maria.seq = 0;
     journal_rewind(s->journal, s->event_end); /* the beginning of an event that did not end */
     store_publish(s);
     store_hurry(s);
@@ -394,6 +408,24 @@ int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *
     }
     gtid_set_fini(&set);
     return rc;
+}
+
+int store_set_gtid_list(struct store *s, struct bytes event, struct err *err)
+{
+    struct maria_state list = {0};
+    struct epoch *e = &s->epoch;
+    int rc = maria_state_decode(&list, event, err);
+    if (rc == 0)
+        epoch_set_list(e, s->file, &list);
+    if (rc == 0 && s->file == 0 && !e->maria.n)
+        rc = maria_state_decode(&e->maria, event, err);
+    maria_state_fini(&list);
+    return rc;
+}
+
+void store_begin_maria_gtid(struct store *s, const struct maria_gtid *gtid)
+{
+    s->maria = *gtid;
 }
 
 void store_set_format(struct store *s, const struct fde *format)
@@ -543,6 +575,7 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
     s->file = s->epoch.files.n - 1;
+    epoch_file(&s->epoch, s->file)->has_list = false;
     s->base = journal_offset(s->journal);
     struct journal_target target = {
         .dirfd = s->epoch.dirfd,
@@ -586,6 +619,17 @@ static void mark_gtid(struct store *s, const struct gtid *gtid, uint64_t previou
     m->last = gtid->gno;
 }
 
+/* As mark_gtid. Only the last number of a domain and server_id counts, so that those of one server
+ * share a mark. */
+static void mark_maria(struct store *s, uint64_t previous_end)
+{
+    struct mark *m = &s->open;
+    bool same = m->maria.domain == s->maria.domain && m->maria.server_id == s->maria.server_id;
+    if (s->open_used && m->maria.seq && !same)
+        seal_mark(s, previous_end);
+    m->maria = s->maria;
+}
+
 void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid)
 {
@@ -600,6 +644,11 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
         mark_gtid(s, gtid, s->open_end);
     else if (!s->open_used)
         s->open.gtid.gno = 0;
+    if (verdict == TRX_ENDED && s->maria.seq)
+        mark_maria(s, s->open_end);
+    else if (!s->open_used)
+        s->open.maria.seq = 0;
+    s->maria.seq = 0;
     s->open_used = true;
     s->open.end = (struct place){s->file, pos, pos - length, s->epoch.closed_bytes};
     s->open_end = offset;
@@ -626,6 +675,8 @@ static bool apply_mark(struct store *s, const struct mark *m)
         gtid_set_add_range(&s->epoch.gtids, &m->gtid, m->gtid.gno, m->last);
     if (m->end.file < end->file || (m->end.file == end->file && m->end.pos <= end->pos))
         return false; /* what is compared again after a resume lies before T */
+    if (m->maria.seq)
+        maria_state_update(&s->epoch.maria, &m->maria);
     *end = m->end;
     return true;
 }

@@ -18,7 +18,9 @@ struct place {
 
 struct epoch_file {
     struct bytes previous; /* malloc'ed: the encoded set of its Previous_gtids event */
-    uint64_t size;         /* of a complete file, bytes */
+    bool has_list;         /* its Gtid_list event is known: */
+    struct maria_state list;
+    uint64_t size; /* of a complete file, bytes */
 };
 
 struct epoch {
@@ -28,10 +30,11 @@ struct epoch {
     struct binfile_list files;
     struct epoch_file *facts; /* by file, as far as they are known */
     size_t facts_n;
-    struct fde format;     /* of the newest file */
-    uint64_t closed_bytes; /* size of all files but the last */
-    struct place end;      /* T: end of the last complete transaction that is durable */
-    struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
+    struct fde format;        /* of the newest file */
+    uint64_t closed_bytes;    /* size of all files but the last */
+    struct place end;         /* T: end of the last complete transaction that is durable */
+    struct gtid_set gtids;    /* of all transactions up to T, and those before the first file */
+    struct maria_state maria; /* the same of a MariaDB source */
 };
 
 void epoch_init(struct epoch *e);
@@ -46,6 +49,8 @@ int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *s
 struct epoch_file *epoch_file(struct epoch *e, size_t file);
 /* Copies the set. */
 void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
+/* Takes the list over, and leaves another. */
+void epoch_set_list(struct epoch *e, size_t file, struct maria_state *list);
 /* The empty set where there is none. */
 struct bytes epoch_previous(const struct epoch *e, size_t file);
 
