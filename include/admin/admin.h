@@ -88,10 +88,12 @@ struct admin_facts {
     bool gtid_mode;
     const char *gtid_executed; /* of MySQL: complete and durable transactions; may be large */
     const char *gtid_purged;
-    uint32_t gtid_domain_id; /* MariaDB */
-    bool checksum;           /* @@binlog_checksum is CRC32, otherwise NONE */
-    const char *file;        /* newest binary log, "" when there is none */
-    uint64_t position;       /* its durable end */
+    uint32_t gtid_domain_id;       /* MariaDB */
+    const char *gtid_binlog_pos;   /* MariaDB: of each domain the last GTID at position, */
+    const char *gtid_binlog_state; /* and of each domain and server_id */
+    bool checksum;                 /* @@binlog_checksum is CRC32, otherwise NONE */
+    const char *file;              /* newest binary log, "" when there is none */
+    uint64_t position;             /* its durable end */
 
     enum admin_semi_sync semi_sync; /* towards replicas */
     bool semi_sync_status;          /* replicas are being waited for: not degraded */
@@ -152,6 +154,12 @@ typedef void (*admin_log_fn)(void *arg, const struct admin_log *log);
 typedef void (*admin_replica_fn)(void *arg, const struct admin_replica *replica);
 typedef void (*admin_thread_fn)(void *arg, const struct admin_thread *thread);
 
+enum admin_gtid_pos {
+    ADMIN_GTID_POS_NONE,  /* there is no such file or offset: the answer is NULL */
+    ADMIN_GTID_POS_FOUND, /* the text was appended */
+    ADMIN_GTID_POS_LATER  /* a file has to be read: the query appends nothing, ask it again then */
+};
+
 enum admin_kill { ADMIN_KILL_CONNECTION, ADMIN_KILL_QUERY };
 
 /* What the daemon offers; ctx is handed to each. NULL members: no items, not found. */
@@ -164,9 +172,10 @@ struct admin_env {
     /* Ends the connection, or only what it does, some time after admin_query has returned, for it
      * may be the caller's own; rights were checked. False when there is none. */
     bool (*kill)(void *ctx, uint32_t id, enum admin_kill what);
-    /* MariaDB's BINLOG_GTID_POS: appends the text of the GTID position that precedes the offset;
-     * false when there is no such file or offset (the answer is NULL). */
-    bool (*gtid_pos)(void *ctx, struct bytes file, uint64_t position, struct buf *text);
+    /* MariaDB's BINLOG_GTID_POS: appends the text of the GTID position that precedes the offset; an
+     * empty name is the first file. */
+    enum admin_gtid_pos (*gtid_pos)(void *ctx, struct bytes file, uint64_t position,
+                                    struct buf *text);
     /* Appends the whole answer to SHOW BINLOG EVENTS; rights were checked. */
     void (*binlog_events)(void *ctx, const struct admin_events *events, struct buf *out);
 };

@@ -41,6 +41,7 @@ struct query {
     const struct query_row *row; /* NULL outside WHERE */
     bool bare_words;             /* an unknown word is text, as behind SET x = */
     bool keep_warning;           /* the statement asks about the one before */
+    bool later;                  /* no answer now; it has failed as well */
     bool failed;
     uint16_t code;
     char message[512];

@@ -418,12 +418,21 @@ static bool fn_binlog_gtid_pos(struct query *q, const struct value *args, size_t
     if (value_is_null(&args[0]) || !value_to_u64(&args[1], &position) || !q->env->gtid_pos)
         return true;
     buf_init(&text);
-    if (q->env->gtid_pos(q->env->ctx, args[0].text, position, &text)) {
+    switch (q->env->gtid_pos(q->env->ctx, args[0].text, position, &text)) {
+    case ADMIN_GTID_POS_NONE:
+        break;
+    case ADMIN_GTID_POS_FOUND: {
         uint8_t *p = query_alloc(q, text.len + 1);
         if (p && text.len)
             memcpy(p, buf_bytes(&text).p, text.len);
         if (p)
             v->text = bytes_of(p, text.len);
+        break;
+    }
+    case ADMIN_GTID_POS_LATER:
+        q->later = true;
+        query_fail(q, ER_QUERY_INTERRUPTED, "later");
+        break;
     }
     buf_fini(&text);
     return !q->failed;

@@ -301,6 +301,7 @@ static void empty_facts(struct admin_facts *f)
     f->version = f->server_uuid = f->hostname = f->report_host = f->socket = f->datadir = "";
     f->binlog_format = f->binlog_row_image = f->binlog_row_metadata = "";
     f->gtid_executed = f->gtid_purged = f->file = "";
+    f->gtid_binlog_pos = f->gtid_binlog_state = "";
 }
 
 static void begin(struct query *q, struct admin_session *s, const struct admin_env *env,
@@ -317,7 +318,9 @@ static void begin(struct query *q, struct admin_session *s, const struct admin_e
 static void finish(struct query *q, size_t start)
 {
     struct buf *out = q->writer.out;
-    if (q->failed) {
+    if (q->later) {
+        buf_truncate(out, start);
+    } else if (q->failed) {
         buf_truncate(out, start);
         reply_writer_init(&q->writer, out, FIRST_PACKET);
         reply_writer_err(&q->writer, q->code, "%s", q->message);

@@ -111,6 +111,16 @@ value(semi_sync_waits, number(v, f->semi_sync_waits))
 /* clang-format on */
 #undef value
 
+static struct bytes get_gtid_binlog_pos(struct vars_view *v)
+{
+    return bytes_str(v->facts->gtid_binlog_pos);
+}
+
+static struct bytes get_gtid_binlog_state(struct vars_view *v)
+{
+    return bytes_str(v->facts->gtid_binlog_state);
+}
+
 #define READ_ONLY   false
 #define SETTABLE    true
 #define FIXED(text) text, NULL
@@ -151,12 +161,17 @@ static const struct vars_entry system_table[] = {
     {"explicit_defaults_for_timestamp", VARS_BOOL, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
     {"foreign_key_checks", VARS_BOOL, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
     {"group_concat_max_len", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1024")},
+    {"gtid_binlog_pos", VARS_TEXT, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FROM(gtid_binlog_pos)},
+    {"gtid_binlog_state", VARS_TEXT, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FROM(gtid_binlog_state)},
+    {"gtid_current_pos", VARS_TEXT, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FROM(gtid_binlog_pos)},
     {"gtid_domain_id", VARS_NUMBER, VARS_BOTH, VARS_MARIADB, SETTABLE, FROM(gtid_domain_id)},
     {"gtid_executed", VARS_TEXT, VARS_GLOBAL, VARS_MYSQL, READ_ONLY, FROM(gtid_executed)},
+    {"gtid_ignore_duplicates", VARS_BOOL, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FIXED("0")},
     {"gtid_mode", VARS_TEXT, VARS_GLOBAL, VARS_MYSQL, READ_ONLY, FROM(gtid_mode)},
     {"gtid_next", VARS_TEXT, VARS_SESSION, VARS_MYSQL, READ_ONLY, FIXED("AUTOMATIC")},
     {"gtid_owned", VARS_TEXT, VARS_BOTH, VARS_MYSQL, READ_ONLY, FIXED("")},
     {"gtid_purged", VARS_TEXT, VARS_GLOBAL, VARS_MYSQL, READ_ONLY, FROM(gtid_purged)},
+    {"gtid_slave_pos", VARS_TEXT, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FROM(gtid_binlog_pos)},
     {"gtid_strict_mode", VARS_BOOL, VARS_GLOBAL, VARS_MARIADB, READ_ONLY, FIXED("0")},
     {"have_openssl", VARS_TEXT, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(have_ssl)},
     {"have_ssl", VARS_TEXT, VARS_GLOBAL, VARS_ANY, READ_ONLY, FROM(have_ssl)},

@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 #include "admin/events.h"
+#include "admin/gtid_pos.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -30,9 +31,15 @@ struct serve {
     char version[HANDSHAKE_VERSION_MAX];
     uint64_t started_us;
     char hostname[256];
-    uint32_t asking;     /* id of the session whose statement is being answered */
-    struct buf executed; /* texts that facts point to, until the next query */
+    struct admin_session *session;    /* whose statement is being answered, */
+    uint32_t asking;                  /* its id, */
+    struct bytes asked;               /* the statement, */
+    const struct gtid_pos_job *found; /* and what was read for it, if it is asked again */
+    struct gtid_pos_job *finding;     /* a list: all that are being read */
+    struct buf executed;              /* texts that facts point to, until the next query */
     struct buf purged;
+    struct buf maria_pos;
+    struct buf maria_state;
 };
 
 /* ---- facts ---- */
@@ -64,6 +71,15 @@ static const char *text_of(struct buf *b, const struct gtid_set *set)
 {
     buf_clear(b);
     gtid_set_format(set, b);
+    wr_u8(b, 0);
+    return (const char *)buf_bytes(b).p;
+}
+
+static const char *maria_text(struct buf *b, const struct maria_state *state,
+                              void (*format)(const struct maria_state *s, struct buf *out))
+{
+    buf_clear(b);
+    format(state, b);
     wr_u8(b, 0);
     return (const char *)buf_bytes(b).p;
 }
@@ -126,6 +142,10 @@ static void fill_facts(void *ctx, struct admin_facts *f)
     f->gtid_mode = gtid_mode(s);
     f->gtid_executed = text_of(&s->executed, store_gtids(s->opts.store));
     f->gtid_purged = purged_text(s);
+    f->gtid_binlog_pos =
+        maria_text(&s->maria_pos, store_maria(s->opts.store), maria_state_format_last);
+    f->gtid_binlog_state =
+        maria_text(&s->maria_state, store_maria(s->opts.store), maria_state_format);
     f->checksum = store_format(s->opts.store)->crc_len > 0;
     f->file = end.file;
     f->position = end.pos;
@@ -276,6 +296,109 @@ static void binlog_events(void *ctx, const struct admin_events *events, struct b
     worker_submit(s->opts.worker, &e->job);
 }
 
+static void ask(struct serve *s, struct admin_session *session, struct bytes sql, struct buf *out);
+
+/* ---- BINLOG_GTID_POS, which may have to read a file ---- */
+
+struct gtid_pos_job {
+    struct worker_job job; /* first: the worker hands it back */
+    struct serve *serve;
+    struct gtid_pos_job *next; /* of serve->finding */
+    void *session;             /* NULL when it has gone */
+    uint32_t id;
+    struct buf sql; /* the statement, to be asked again */
+    size_t file;
+    struct gtid_pos_request request;
+    bool found;
+    struct buf text;
+};
+
+static void gtid_pos_run(struct worker_job *job)
+{
+    struct gtid_pos_job *g = (struct gtid_pos_job *)job;
+    g->found = gtid_pos_find(&g->request, &g->text);
+}
+
+static void gtid_pos_answer(struct gtid_pos_job *g)
+{
+    struct buf packets = {0};
+    g->serve->found = g;
+    ask(g->serve, g->session, buf_bytes(&g->sql), &packets);
+    g->serve->found = NULL;
+    hub_answer(g->serve->hub, g->id, buf_bytes(&packets));
+    buf_fini(&packets);
+}
+
+static void gtid_pos_done(struct worker_job *job)
+{
+    struct gtid_pos_job *g = (struct gtid_pos_job *)job;
+    struct gtid_pos_job **link = &g->serve->finding;
+    while (*link != g)
+        link = &(*link)->next;
+    *link = g->next;
+    if (g->session)
+        gtid_pos_answer(g);
+    close(g->request.fd);
+    buf_fini(&g->sql);
+    buf_fini(&g->text);
+    free(g);
+}
+
+static void gtid_pos_start(struct serve *s, size_t file, uint64_t position, int fd)
+{
+    struct gtid_pos_job *g = mem_alloc(sizeof *g);
+    g->job.run = gtid_pos_run;
+    g->job.done = gtid_pos_done;
+    g->serve = s;
+    g->session = s->session;
+    g->id = s->asking;
+    wr_bytes(&g->sql, s->asked);
+    g->file = file;
+    g->request = (struct gtid_pos_request){
+        .fs = store_fs(s->opts.store),
+        .fd = fd,
+        .end = store_file_size(s->opts.store, file),
+        .position = position,
+    };
+    g->next = s->finding;
+    s->finding = g;
+    worker_submit(s->opts.worker, &g->job);
+}
+
+/* Of what was read for the statement; one that asks for two places gets NULL for the other. */
+static enum admin_gtid_pos gtid_pos_found(const struct gtid_pos_job *g, size_t file,
+                                          uint64_t position, struct buf *text)
+{
+    if (!g->found || g->file != file || g->request.position != position)
+        return ADMIN_GTID_POS_NONE;
+    wr_bytes(text, buf_bytes(&g->text));
+    return ADMIN_GTID_POS_FOUND;
+}
+
+static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes name, uint64_t position,
+                                    struct buf *text)
+{
+    struct serve *s = ctx;
+    const struct store *store = s->opts.store;
+    struct err err;
+    ssize_t file = find_log(store, name);
+    if (file < 0 || position > store_file_size(store, (size_t)file))
+        return ADMIN_GTID_POS_NONE;
+    bool at_end = (size_t)file + 1 == store_serving(store) && position == store_end(store).pos;
+    const struct maria_state *list = store_gtid_list(store, (size_t)file);
+    if (at_end || (position <= EVENT_MAGIC_LEN && list)) {
+        maria_state_format_last(at_end ? store_maria(store) : list, text);
+        return ADMIN_GTID_POS_FOUND;
+    }
+    if (s->found)
+        return gtid_pos_found(s->found, (size_t)file, position, text);
+    int fd = store_open_file(store, &store_files(store)->at[file], &err);
+    if (fd < 0)
+        return ADMIN_GTID_POS_NONE;
+    gtid_pos_start(s, (size_t)file, position, fd);
+    return ADMIN_GTID_POS_LATER;
+}
+
 /* ---- SQL of a session ---- */
 
 static struct admin_env env_of(struct serve *s)
@@ -287,8 +410,18 @@ static struct admin_env env_of(struct serve *s)
         .each_replica = each_replica,
         .each_thread = each_thread,
         .kill = kill_session,
+        .gtid_pos = gtid_pos,
         .binlog_events = binlog_events,
     };
+}
+
+static void ask(struct serve *s, struct admin_session *session, struct bytes sql, struct buf *out)
+{
+    struct admin_env env = env_of(s);
+    s->session = session;
+    s->asking = session->id;
+    s->asked = sql;
+    admin_query(session, &env, sql, out);
 }
 
 static void *sql_open(void *ctx, uint32_t id, const char *user, const char *host,
@@ -303,7 +436,10 @@ static void *sql_open(void *ctx, uint32_t id, const char *user, const char *host
 
 static void sql_close(void *ctx, void *state)
 {
-    (void)ctx;
+    struct serve *s = ctx;
+    for (struct gtid_pos_job *g = s->finding; g; g = g->next)
+        if (g->session == state)
+            g->session = NULL;
     admin_session_fini(state);
     free(state);
 }
@@ -316,11 +452,7 @@ static void sql_reset(void *ctx, void *state)
 
 static void sql_query(void *ctx, void *state, struct bytes sql, struct buf *out)
 {
-    struct serve *s = ctx;
-    struct admin_session *session = state;
-    struct admin_env env = env_of(s);
-    s->asking = session->id;
-    admin_query(session, &env, sql, out);
+    ask(ctx, state, sql, out);
 }
 
 static void sql_init_db(void *ctx, void *state, struct bytes name, struct buf *out)
@@ -549,6 +681,8 @@ void serve_free(struct serve *s)
     tls_free(s->tls);
     buf_fini(&s->executed);
     buf_fini(&s->purged);
+    buf_fini(&s->maria_pos);
+    buf_fini(&s->maria_state);
     free(s);
 }
 

@@ -24,13 +24,14 @@ static void give_facts(void *ctx, struct admin_facts *f)
     f->now_us = 1700000000123456;
 }
 
-static bool gtid_pos(void *ctx, struct bytes file, uint64_t position, struct buf *text)
+static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes file, uint64_t position,
+                                    struct buf *text)
 {
     (void)ctx;
     if (file.n == 0)
-        return false;
+        return ADMIN_GTID_POS_NONE;
     wr_fmt(text, "0-1-%llu", (unsigned long long)position);
-    return true;
+    return ADMIN_GTID_POS_FOUND;
 }
 
 static void check_packets(struct bytes answer)

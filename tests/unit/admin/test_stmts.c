@@ -66,13 +66,16 @@ static bool kill_thread(void *ctx, uint32_t id, enum admin_kill what)
     return true;
 }
 
-static bool gtid_pos(void *ctx, struct bytes file, uint64_t position, struct buf *text)
+static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes file, uint64_t position,
+                                    struct buf *text)
 {
     (void)ctx;
+    if (bytes_eq(file, bytes_str("later")))
+        return ADMIN_GTID_POS_LATER;
     if (!bytes_eq(file, bytes_str("mysql-bin.000001")))
-        return false;
+        return ADMIN_GTID_POS_NONE;
     wr_fmt(text, "0-1-%llu", (unsigned long long)position);
-    return true;
+    return ADMIN_GTID_POS_FOUND;
 }
 
 static void binlog_events(void *ctx, const struct admin_events *e, struct buf *out)
@@ -103,6 +106,8 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                            .gtid_mode = true,
                                            .gtid_executed = "u:1-5",
                                            .gtid_purged = "u:1",
+                                           .gtid_binlog_pos = "0-1-7,1-1-3",
+                                           .gtid_binlog_state = "0-5-5,0-1-7,1-1-3",
                                            .checksum = true,
                                            .file = "mysql-bin.000002",
                                            .position = 4294967297u,
@@ -300,6 +305,18 @@ static void statements_of_all_senders_are_answered(void **state)
     (void)state;
 }
 
+static void answer_that_needs_a_file_is_owed(void **state)
+{
+    struct fixture f;
+    begin(&f, "10.11.6-MariaDB", ADMIN_RIGHT_ADMIN);
+    admin_query(&f.session, &f.env, bytes_str("SELECT 1, binlog_gtid_pos('later', 900)"),
+                &f.packets);
+    assert_int_equal(f.packets.len, 0);
+    assert_int_equal(f.session.warning_code, 0);
+    end(&f);
+    (void)state;
+}
+
 static void a_mariadb_replica_is_answered(void **state)
 {
     static const struct exchange cases[] = {
@@ -311,6 +328,10 @@ static void a_mariadb_replica_is_answered(void **state)
         {"SET skip_replication=1", "OK"},
         {"SET @mariadb_slave_capability=4", "OK"},
         {"SELECT @@GLOBAL.gtid_domain_id", "@@GLOBAL.gtid_domain_id:8:a0 | 0"},
+        {"SELECT @@gtid_binlog_pos, @@global.gtid_current_pos, @@gtid_slave_pos",
+         "@@gtid_binlog_pos:253:0,@@global.gtid_current_pos:253:0,@@gtid_slave_pos:253:0 | "
+         "0-1-7,1-1-3,0-1-7,1-1-3,0-1-7,1-1-3"},
+        {"SELECT @@gtid_binlog_state", "@@gtid_binlog_state:253:0 | 0-5-5,0-1-7,1-1-3"},
         {"SET @slave_connect_state=''", "OK"},
         {"SET @slave_gtid_strict_mode=0", "OK"},
         {"SET @slave_gtid_ignore_duplicates=0", "OK"},
@@ -864,6 +885,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_of_all_senders_are_answered),
+        cmocka_unit_test(answer_that_needs_a_file_is_owed),
         cmocka_unit_test(a_mariadb_replica_is_answered),
         cmocka_unit_test(answers_have_the_form_of_mysql_9_7),
         cmocka_unit_test(answers_have_the_form_of_mysql_5_6),

@@ -19,6 +19,8 @@ static struct admin_facts facts_of(bool mariadb, enum admin_semi_sync semi_sync)
                             .gtid_mode = true,
                             .gtid_executed = "0a0b:1-5",
                             .gtid_purged = "",
+                            .gtid_binlog_pos = "",
+                            .gtid_binlog_state = "",
                             .checksum = true,
                             .file = "",
                             .semi_sync = semi_sync,
