@@ -1,6 +1,6 @@
 /*
- * The events that a dump thread makes up: artificial Rotate, heartbeats, and the format description
- * for a dump that begins in mid-file.
+ * The events that a dump thread makes up: artificial Rotate, heartbeats, MariaDB's Gtid_list, and the
+ * format description for a dump that begins in mid-file.
  *
  * As MySQL 5.6 to 9.7 were seen to send them: timestamp 0, the sender's server_id.
  */
@@ -23,6 +23,8 @@ void event_make_rotate(struct buf *out, const struct event_make *m);
 void event_make_heartbeat(struct buf *out, const struct event_make *m);
 /* Type 41 (8.0.26 and later), which carries 64 bits. */
 void event_make_heartbeat_v2(struct buf *out, const struct event_make *m);
+/* MariaDB's Gtid_list (163), which tells a replica that asked by GTID where it is. */
+void event_make_gtid_list(struct buf *out, const struct event_make *m, struct bytes body);
 /* A stored format description with created zeroed, so that a replica keeps its temporary tables,
  * and for a dump from mid-file log_pos as well; its CRC, if it has one, is made anew. */
 void event_make_resumed_format(struct buf *out, struct bytes stored, bool own_crc);

@@ -3,7 +3,8 @@
  *
  * The owner calls dump_fill whenever its output has room; the dump appends packets and says why it
  * stopped. It knows neither sockets nor timers. Only what is durable and complete is sent (up to
- * T), a GTID dump leaves out the transactions that the replica has.
+ * T), a GTID dump leaves out the transactions that the replica has. What MariaDB does otherwise is
+ * in dump_maria.
  */
 #ifndef BINLOGD_REPLICA_DUMP_H
 #define BINLOGD_REPLICA_DUMP_H
@@ -23,6 +24,19 @@ enum dump_checksum {
     DUMP_CHECKSUM_CRC32
 };
 
+/* What a MariaDB replica asks for beside the position. */
+struct dump_maria_request {
+    struct bytes position; /* @slave_connect_state; p is NULL in a dump by file and position */
+    struct bytes until;    /* @slave_until_gtid; p is NULL when it is not set */
+    bool strict;           /* @slave_gtid_strict_mode */
+    bool ignore_duplicates;
+    unsigned capability; /* @mariadb_slave_capability */
+    bool annotate;       /* it wants Annotate_rows events */
+    /* Filled by dump_new: */
+    uint16_t code;              /* of the error, when not 1236 */
+    char ahead[MARIA_TEXT_MAX]; /* a GTID that the replica has and that is not here yet */
+};
+
 struct dump_opts {
     struct store *store;
     struct worker *worker;
@@ -33,6 +47,7 @@ struct dump_opts {
     bool nonblock;      /* EOF at the end instead of waiting */
     bool heartbeat_v2;
     enum dump_checksum checksum;
+    struct dump_maria_request *maria; /* the files are MariaDB's; only dump_new looks at it */
     /* Whether ACKs are wanted now: then the last event up to T, or to a file's end, asks for one.
      * Only with semi_sync. */
     bool (*acks_wanted)(void *ctx);
@@ -42,9 +57,9 @@ struct dump_opts {
 
 struct dump;
 
-/* By position: name may be empty, for the first file. By GTID: set is what the replica has (taken
- * over, left empty), name as before or empty to let the set decide. NULL and an ERR packet's text
- * in err, code 1236, when what is asked for cannot be given. */
+/* By position: name may be empty, for the first file; MariaDB's GTIDs go before both. By GTID: set
+ * is what the replica has (taken over, left empty), name as before or empty to let the set decide.
+ * NULL and an ERR packet's text in err, code 1236, when what is asked for cannot be given. */
 struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t pos,
                       struct err *err);
 struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint64_t pos,

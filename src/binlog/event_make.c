@@ -43,6 +43,13 @@ void event_make_rotate(struct buf *out, const struct event_make *m)
     finish(out, m, start);
 }
 
+void event_make_gtid_list(struct buf *out, const struct event_make *m, struct bytes body)
+{
+    size_t start = begin(out, EVENT_MARIADB_GTID_LIST, m, (uint32_t)m->pos, EVENT_FLAG_ARTIFICIAL);
+    wr_bytes(out, body);
+    finish(out, m, start);
+}
+
 void event_make_heartbeat(struct buf *out, const struct event_make *m)
 {
     size_t start = begin(out, EVENT_HEARTBEAT, m, (uint32_t)m->pos, 0);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "binlog/event_body.h"
 #include "binlog/event_make.h"
+#include "dump_maria.h"
 #include "mysql/errcode.h"
 #include "mysql/packet.h"
 #include "mysql/repl.h"
@@ -36,10 +37,11 @@ struct dump {
     uint64_t asked_pos;
     uint64_t format_end; /* end of the present file's format description */
     bool by_gtid;
-    struct gtid_set has; /* what the replica has */
-    bool skipping;       /* the present transaction is left out */
-    bool skipped;        /* something was left out since the last event sent */
-    bool begun;          /* a format description was sent */
+    struct gtid_set has;      /* what the replica has */
+    struct dump_maria *maria; /* NULL: the files are MySQL's */
+    bool skipping;            /* the present transaction is left out */
+    bool skipped;             /* something was left out since the last event sent */
+    bool begun;               /* a format description was sent */
     struct fde format;
     uint8_t seq;
     struct point sent;  /* as dump_sent */
@@ -76,6 +78,7 @@ void dump_free(struct dump *d)
         return;
     cursor_close(&d->cursor);
     gtid_set_fini(&d->has);
+    dump_maria_free(d->maria);
     free(d);
 }
 
@@ -94,25 +97,36 @@ static int too_early(const struct dump *d, struct err *err)
                    words(&d->opts, "source", "master"));
 }
 
-/* What a source adds to errors of a dump that has begun. */
+/* What a source adds to errors of a dump that has begun; MariaDB without the folder. */
 static void add_place(const struct dump *d, struct err *err, uint64_t last_event,
                       uint64_t last_byte)
 {
-    const char *name = d->cursor.file.text;
+    const char *name = d->cursor.file.text, *folder = d->maria ? "" : "./";
     size_t n = strlen(err->text);
     snprintf(err->text + n, sizeof err->text - n,
-             "; the first event '%s' at %" PRIu64 ", the last event read from './%s' at %" PRIu64
-             ", the last byte read from './%s' at %" PRIu64 ".",
-             d->asked, d->asked_pos, name, last_event, name, last_byte);
+             "; the first event '%s' at %" PRIu64 ", the last event read from '%s%s' at %" PRIu64
+             ", the last byte read from '%s%s' at %" PRIu64 ".",
+             d->asked, d->asked_pos, folder, name, last_event, folder, name, last_byte);
+}
+
+/* MariaDB's words. */
+static int impossible(struct dump *d, uint64_t pos, struct err *err)
+{
+    d->asked_pos = pos;
+    err_set(err, "Client requested master to start replication from impossible position");
+    add_place(d, err, EVENT_MAGIC_LEN, EVENT_MAGIC_LEN);
+    return -1;
 }
 
 static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)
 {
     const char *who = words(&d->opts, "source", "master");
-    if (pos < EVENT_MAGIC_LEN)
+    if (pos < EVENT_MAGIC_LEN && !d->maria)
         return too_early(d, err);
     if (cursor_open(&d->cursor, d->opts.store, file, 0, err) < 0)
         return err_set(err, "Could not find first log file name in binary log index file");
+    if (d->maria && (pos < EVENT_MAGIC_LEN || pos > d->cursor.limit))
+        return impossible(d, pos, err);
     if (pos > d->cursor.limit)
         return err_set(err, "Client requested %s to start replication from position > file size",
                        who);
@@ -134,12 +148,28 @@ static int open_by_name(struct dump *d, struct bytes name, uint64_t pos, struct 
     return open_at(d, &file, pos, err);
 }
 
+static int open_by_maria(struct dump *d, struct err *err)
+{
+    ssize_t file = dump_maria_find_file(d->maria, d->opts.maria, err);
+    if (file < 0)
+        return -1;
+    return open_at(d, &store_files(d->opts.store)->at[file], EVENT_MAGIC_LEN, err);
+}
+
+static int open_asked(struct dump *d, struct bytes name, uint64_t pos, struct err *err)
+{
+    if (d->opts.maria && !(d->maria = dump_maria_new(d->opts.store, d->opts.maria, err)))
+        return -1;
+    return d->maria && dump_maria_by_gtid(d->maria) ? open_by_maria(d, err)
+                                                    : open_by_name(d, name, pos, err);
+}
+
 struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t pos,
                       struct err *err)
 {
     struct dump *d = new_dump(opts);
     note_asked(d, name);
-    if (open_by_name(d, name, pos, err) == 0)
+    if (open_asked(d, name, pos, err) == 0)
         return d;
     dump_free(d);
     return NULL;
@@ -352,7 +382,8 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event, stru
     size_t start = begin_made(d, out);
     if (d->start_pos > EVENT_MAGIC_LEN)
         event_make_mid_file_format(out, event, d->format.own_crc);
-    else if (d->first_file && d->by_gtid && !*d->asked && resumes(d, behind))
+    else if (d->maria ? dump_maria_resumes(d->maria)
+                      : d->first_file && d->by_gtid && !*d->asked && resumes(d, behind))
         event_make_resumed_format(out, event, d->format.own_crc);
     else
         wr_bytes(out, event);
@@ -396,6 +427,12 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
 }
 
 /* ---- events ---- */
+
+/* All was sent up to where the replica wants to stop. */
+static bool ended(const struct dump *d)
+{
+    return d->maria && dump_maria_ended(d->maria);
+}
 
 /* A transaction that the replica has is left out from its GTID event to the next one. */
 static void judge_group(struct dump *d, const struct event_header *h, const uint8_t *p)
@@ -461,28 +498,58 @@ static void bad_length(const struct dump *d, const struct event_header *h, struc
     add_place(d, err, d->format_end, d->cursor.pos + EVENT_HEADER);
 }
 
+/* Whether the event is left out. -1: it ends the dump, and nothing has changed. event: of a long
+ * one the beginning. */
+static int judge(struct dump *d, const struct event_header *h, struct bytes event, struct err *err)
+{
+    if (d->by_gtid)
+        judge_group(d, h, event.p);
+    if (!d->maria)
+        return d->skipping;
+    switch (dump_maria_judge(d->maria, &d->format, h, event, err)) {
+    case DUMP_MARIA_SEND:
+        return false;
+    case DUMP_MARIA_LEAVE_OUT:
+        return true;
+    case DUMP_MARIA_REFUSE:
+        break;
+    }
+    return -1;
+}
+
+static void put_maria_lists(struct dump *d, struct buf *out, uint64_t pos)
+{
+    while (d->maria && dump_maria_list_due(d->maria)) {
+        struct event_make m = make_opts(d, pos, d->format.crc_len > 0);
+        size_t start = begin_made(d, out);
+        dump_maria_put_list(d->maria, out, &m);
+        end_made(d, out, start);
+    }
+}
+
 /* Frames whole events of in, up to where a long one begins; returns the bytes used. out has room.
  */
 static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
 {
     size_t used = 0;
     uint8_t *dst = out->data + out->off + out->len, *last = NULL;
-    while (in.n - used >= EVENT_HEADER) {
+    while (in.n - used >= EVENT_HEADER && !ended(d)) {
         const uint8_t *p = in.p + used;
         struct event_header h;
         event_header_decode(&h, p);
         bool bad = h.length < EVENT_HEADER || h.length > EVENT_MAX;
-        if (bad && !used) {
+        if (bad && !used)
             bad_length(d, &h, err);
+        if (!bad && h.length > in.n - used)
+            break;
+        int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), err);
+        if (leave_out < 0 && !used)
             return SIZE_MAX;
-        }
-        if (bad) /* after what is good has been sent */
+        if (leave_out < 0) /* after what is good has been sent */
             break;
-        if (h.length > in.n - used)
-            break;
-        if (d->by_gtid)
-            judge_group(d, &h, p);
-        if (d->skipping) {
+        if (d->maria && leave_out) {
+            last = NULL;
+        } else if (leave_out) {
             d->skipped = true;
             if (last && asks(d, d->cursor.limit)) /* all that follows up to T can be left out */
                 ask_for_ack(d, last);
@@ -497,27 +564,40 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             note_sent(d, last, d->cursor.pos + used + h.length);
         }
         used += h.length;
+        if (d->maria && dump_maria_list_due(d->maria)) {
+            buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
+            put_maria_lists(d, out, d->cursor.pos + used);
+            buf_reserve(out, FRAMED_MAX);
+            dst = out->data + out->off + out->len;
+            last = NULL;
+        }
     }
     buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
     return used;
 }
 
 /* The event at the cursor does not fit into the scratch: it is sent, or left out, in pieces. */
-static void take_long(struct dump *d, struct buf *out, const uint8_t *p)
+static enum dump_result take_long(struct dump *d, struct buf *out, struct bytes beginning,
+                                  struct err *err)
 {
     struct event_header h;
-    event_header_decode(&h, p);
-    if (d->skipping) {
-        d->skipped = true;
+    event_header_decode(&h, beginning.p);
+    int leave_out = judge(d, &h, beginning, err);
+    if (leave_out < 0)
+        return DUMP_FAILED;
+    if (leave_out) {
+        d->skipped = !d->maria;
         d->passed += h.length;
         cursor_advance(&d->cursor, h.length);
-        return;
+        put_maria_lists(d, out, d->cursor.pos);
+        return DUMP_MORE;
     }
     if (d->skipped) {
         d->skipped = false;
         dump_heartbeat(d, out);
     }
     begin_long(d, out, h.length);
+    return DUMP_MORE;
 }
 
 static enum dump_result stop_for(const struct dump *d, enum cursor_result r)
@@ -541,12 +621,16 @@ static int next_file(struct dump *d, struct err *err)
         return -1;
     d->start_pos = EVENT_MAGIC_LEN;
     d->skipping = d->skipped = false;
+    if (d->maria)
+        dump_maria_file_begins(d->maria);
     d->stage = DUMP_AT_ROTATE;
     return 0;
 }
 
 static enum dump_result send_events(struct dump *d, struct buf *out, struct err *err)
 {
+    if (ended(d))
+        return DUMP_EOF;
     size_t got;
     enum cursor_result r = cursor_peek(&d->cursor, 0, d->opts.scratch, DUMP_SCRATCH, &got, err);
     if (r == CURSOR_FILE_END)
@@ -572,8 +656,7 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
         d->cold_skip = got;
         return DUMP_COLD;
     }
-    take_long(d, out, d->opts.scratch);
-    return DUMP_MORE;
+    return take_long(d, out, bytes_of(d->opts.scratch, got), err);
 }
 
 /* The next packet of a message that goes on; empty when the message's length was a multiple. */
@@ -595,6 +678,7 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
         if (d->long_asks)
             d->seq = 1;
         d->stage = DUMP_AT_EVENTS;
+        put_maria_lists(d, out, d->cursor.pos);
         return DUMP_MORE;
     }
     size_t got, want = d->packet_left < DUMP_SCRATCH ? d->packet_left : DUMP_SCRATCH;

@@ -145,9 +145,10 @@ static void log_login(const struct session *s)
 static void log_begin(const struct session *s, const struct dump_opts *o, uint64_t start)
 {
     char text[WHO_MAX];
+    bool by_gtid = s->by_gtid || (o->maria && o->maria->position.p);
     hub_log(s->hub, HUB_LINES_AUDIT,
             "session %" PRIu32 ": dump begins: %s start=%s:%" PRIu64 " by=%s semi_sync=%s", s->id,
-            replica_of(s, text), dump_pos(s->dump).file, start, s->by_gtid ? "gtid" : "position",
+            replica_of(s, text), dump_pos(s->dump).file, start, by_gtid ? "gtid" : "position",
             o->semi_sync ? "on" : "off");
 }
 
@@ -364,19 +365,45 @@ static void refuse_dump(struct session *s, uint16_t code, const char *text, cons
     finish(s);
 }
 
+/* False when the files are not MariaDB's. */
+static bool describe_maria(struct session *s, const struct repl_dump_request *r,
+                           struct dump_maria_request *m)
+{
+    const struct hub_sql *sql = s->opts->sql;
+    *m = (struct dump_maria_request){
+        .strict = variable_u64(s, "slave_gtid_strict_mode"),
+        .ignore_duplicates = variable_u64(s, "slave_gtid_ignore_duplicates"),
+        .capability = (unsigned)variable_u64(s, "mariadb_slave_capability"),
+        .annotate = r->flags & REPL_DUMP_MARIADB_ANNOTATE,
+    };
+    if (!sql->variable(s->opts->ctx, s->sql, "slave_connect_state", &m->position))
+        m->position.p = NULL;
+    if (!sql->variable(s->opts->ctx, s->sql, "slave_until_gtid", &m->until))
+        m->until.p = NULL;
+    return !s->by_gtid && strstr(store_format(s->opts->store)->server_version, "MariaDB");
+}
+
 /* set: of a dump by GTID, is taken over. */
 static void start_dump(struct session *s, const struct repl_dump_request *r, struct gtid_set *set)
 {
     struct dump_opts o;
+    struct dump_maria_request maria;
     struct err err;
     describe_dump(s, r, &o);
+    o.maria = describe_maria(s, r, &maria) ? &maria : NULL;
     s->dump = s->by_gtid ? dump_new_gtid(&o, r->file, r->pos, set, &err)
                          : dump_new(&o, r->file, r->pos, &err);
     if (!s->dump) {
-        refuse_dump(s, ER_SOURCE_FATAL_ERROR_READING_BINLOG, err.text, err.text);
+        uint16_t code = maria.code ? maria.code : ER_SOURCE_FATAL_ERROR_READING_BINLOG;
+        refuse_dump(s, code, err.text, err.text);
         return;
     }
     log_begin(s, &o, r->pos);
+    if (o.maria && *maria.ahead)
+        log_warn("replica",
+                 "session %" PRIu32 ": server_id %" PRIu32
+                 " is ahead: it has GTID %s, which is not here yet",
+                 s->id, s->server_id, maria.ahead);
     hub_dump_begins(s->hub, s);
     enter(s, SESSION_DUMPING);
     if (s->semi_sync)
