@@ -97,16 +97,17 @@ static int too_early(const struct dump *d, struct err *err)
                    words(&d->opts, "source", "master"));
 }
 
-/* What a source adds to errors of a dump that has begun; MariaDB without the folder. */
+/* What a source adds to errors of a dump that has begun; MariaDB shows names without a folder. */
 static void add_place(const struct dump *d, struct err *err, uint64_t last_event,
                       uint64_t last_byte)
 {
     const char *name = d->cursor.file.text, *folder = d->maria ? "" : "./";
+    const char *asked = d->maria && !*d->asked ? "." : d->asked;
     size_t n = strlen(err->text);
     snprintf(err->text + n, sizeof err->text - n,
              "; the first event '%s' at %" PRIu64 ", the last event read from '%s%s' at %" PRIu64
              ", the last byte read from '%s%s' at %" PRIu64 ".",
-             d->asked, d->asked_pos, folder, name, last_event, folder, name, last_byte);
+             asked, d->asked_pos, folder, name, last_event, folder, name, last_byte);
 }
 
 /* MariaDB's words. */
@@ -498,9 +499,10 @@ static void bad_length(const struct dump *d, const struct event_header *h, struc
     add_place(d, err, d->format_end, d->cursor.pos + EVENT_HEADER);
 }
 
-/* Whether the event is left out. -1: it ends the dump, and nothing has changed. event: of a long
- * one the beginning. */
-static int judge(struct dump *d, const struct event_header *h, struct bytes event, struct err *err)
+/* Whether the event at pos is left out. -1: it ends the dump, and nothing has changed. event: of a
+ * long one the beginning. */
+static int judge(struct dump *d, const struct event_header *h, struct bytes event, uint64_t pos,
+                 struct err *err)
 {
     if (d->by_gtid)
         judge_group(d, h, event.p);
@@ -511,6 +513,9 @@ static int judge(struct dump *d, const struct event_header *h, struct bytes even
         return false;
     case DUMP_MARIA_LEAVE_OUT:
         return true;
+    case DUMP_MARIA_BROKEN:
+        add_place(d, err, pos, pos + h->length);
+        break;
     case DUMP_MARIA_REFUSE:
         break;
     }
@@ -542,7 +547,7 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             bad_length(d, &h, err);
         if (!bad && h.length > in.n - used)
             break;
-        int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), err);
+        int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), d->cursor.pos + used, err);
         if (leave_out < 0 && !used)
             return SIZE_MAX;
         if (leave_out < 0) /* after what is good has been sent */
@@ -560,6 +565,8 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             last = dst;
             dst = put_head(d, dst, h.length);
             memcpy(dst, p, h.length);
+            if (d->maria)
+                dump_maria_fit(d->maria, &d->format, &h, dst);
             dst += h.length;
             note_sent(d, last, d->cursor.pos + used + h.length);
         }
@@ -582,7 +589,7 @@ static enum dump_result take_long(struct dump *d, struct buf *out, struct bytes 
 {
     struct event_header h;
     event_header_decode(&h, beginning.p);
-    int leave_out = judge(d, &h, beginning, err);
+    int leave_out = judge(d, &h, beginning, d->cursor.pos, err);
     if (leave_out < 0)
         return DUMP_FAILED;
     if (leave_out) {

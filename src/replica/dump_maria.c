@@ -2,11 +2,17 @@
 #include "dump_maria.h"
 
 #include "base/mem.h"
+#include "binlog/maria_compat.h"
 #include "mysql/errcode.h"
 
 #include <stdlib.h>
 
-#define TOLERATES_HOLES 2 /* @mariadb_slave_capability */
+/* @mariadb_slave_capability: each value includes those below it. */
+#define KNOWS_ANNOTATE   1
+#define TOLERATES_HOLES  2
+#define KNOWS_CHECKPOINT 3
+#define KNOWS_GTID       4
+#define GTID_AT_FLAGS    (EVENT_HEADER + 12) /* behind number and domain */
 
 /* Of one domain: the GTID that the replica has, or that it wants to stop at. */
 struct goal {
@@ -316,24 +322,72 @@ static void take_list(struct dump_maria *m, const struct fde *f, const struct ev
         maria_state_decode(&m->seen, bytes_of(event.p, event.n - f->crc_len), &ignored);
 }
 
-/* What stands in the file, but not for this replica. */
-static bool unwanted(const struct dump_maria *m, uint8_t type)
+/* What an event is for a replica that may know less than the source. */
+enum fit { FIT_AS_IT_IS, FIT_NOT_WANTED, FIT_BEGIN, FIT_NOTHING };
+
+static enum fit fit_gtid(const struct fde *f, const struct event_header *h, const uint8_t *event)
 {
-    return type == EVENT_MARIADB_ANNOTATE_ROWS && !m->annotate && m->capability >= TOLERATES_HOLES;
+    if (h->length <= GTID_AT_FLAGS + (uint32_t)f->crc_len)
+        return FIT_AS_IT_IS;
+    uint8_t flags = event[GTID_AT_FLAGS];
+    if (flags & MARIA_GTID_STANDALONE)
+        return FIT_NOT_WANTED;
+    return maria_compat_begins(h->length, f->crc_len, flags) ? FIT_BEGIN : FIT_NOTHING;
+}
+
+static enum fit fit(const struct dump_maria *m, const struct fde *f, const struct event_header *h,
+                    const uint8_t *event)
+{
+    if (h->length < EVENT_HEADER + MARIA_COMPAT_BODY_MIN + (uint32_t)f->crc_len) /* no event */
+        return FIT_AS_IT_IS;
+    switch (h->type) {
+    case EVENT_MARIADB_ANNOTATE_ROWS:
+        return m->annotate || m->capability == KNOWS_ANNOTATE ? FIT_AS_IT_IS : FIT_NOT_WANTED;
+    case EVENT_MARIADB_CHECKPOINT:
+        return m->capability >= KNOWS_CHECKPOINT ? FIT_AS_IT_IS : FIT_NOT_WANTED;
+    case EVENT_MARIADB_GTID_LIST:
+        return m->capability >= KNOWS_GTID ? FIT_AS_IT_IS : FIT_NOT_WANTED;
+    case EVENT_MARIADB_GTID:
+        return m->capability >= KNOWS_GTID ? FIT_AS_IT_IS : fit_gtid(f, h, event);
+    default:
+        return FIT_AS_IT_IS;
+    }
+}
+
+void dump_maria_fit(const struct dump_maria *m, const struct fde *f, const struct event_header *h,
+                    uint8_t *event)
+{
+    switch (fit(m, f, h, event)) {
+    case FIT_NOT_WANTED: /* it stays: this one would miscount without */
+        maria_compat_dummy(event, h->length, f->crc_len);
+        break;
+    case FIT_BEGIN:
+        maria_compat_begin(event, h->length, f->crc_len);
+        break;
+    case FIT_AS_IT_IS:
+    case FIT_NOTHING:
+        break;
+    }
 }
 
 enum dump_maria_verdict dump_maria_judge(struct dump_maria *m, const struct fde *f,
                                          const struct event_header *h, struct bytes event,
                                          struct err *err)
 {
+    enum fit wanted = fit(m, f, h, event.p);
+    if (wanted == FIT_NOTHING) {
+        err_set(err,
+                "Failed to replace GTID event with backwards-compatible event: corrupt event.");
+        return DUMP_MARIA_BROKEN;
+    }
     if (h->type == EVENT_MARIADB_GTID && begin_group(m, h, event, err) < 0)
         return DUMP_MARIA_REFUSE;
     if (h->type == EVENT_MARIADB_GTID_LIST)
         take_list(m, f, h, event);
-    bool leave_out = m->skipping;
+    bool leave_out = m->skipping || (wanted == FIT_NOT_WANTED && m->capability >= TOLERATES_HOLES);
     if (m->inside && trx_feed(&m->trx, f, h, event) != TRX_INSIDE)
         m->inside = m->skipping = false;
-    return leave_out || unwanted(m, h->type) ? DUMP_MARIA_LEAVE_OUT : DUMP_MARIA_SEND;
+    return leave_out ? DUMP_MARIA_LEAVE_OUT : DUMP_MARIA_SEND;
 }
 
 bool dump_maria_list_due(const struct dump_maria *m)

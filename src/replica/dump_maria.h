@@ -30,7 +30,8 @@ bool dump_maria_resumes(const struct dump_maria *m);
 enum dump_maria_verdict {
     DUMP_MARIA_SEND,
     DUMP_MARIA_LEAVE_OUT,
-    DUMP_MARIA_REFUSE /* err has the text; the event may be asked about again */
+    DUMP_MARIA_REFUSE, /* err has the text; the event may be asked about again */
+    DUMP_MARIA_BROKEN  /* the same, and a source says where it stands */
 };
 
 void dump_maria_file_begins(struct dump_maria *m);
@@ -38,6 +39,9 @@ void dump_maria_file_begins(struct dump_maria *m);
 enum dump_maria_verdict dump_maria_judge(struct dump_maria *m, const struct fde *f,
                                          const struct event_header *h, struct bytes event,
                                          struct err *err);
+/* Turns a whole event that is sent into what the replica knows. */
+void dump_maria_fit(const struct dump_maria *m, const struct fde *f, const struct event_header *h,
+                    uint8_t *event);
 /* After an event: appends the next made-up Gtid_list that follows it; false when there is none. */
 bool dump_maria_list_due(const struct dump_maria *m);
 void dump_maria_put_list(struct dump_maria *m, struct buf *out, const struct event_make *opts);

@@ -41,7 +41,7 @@ def describe(event):
     return (kind, server_id, size, log_pos, flags, event[19:])
 
 
-class Dumps(unittest.TestCase):
+class SideBySide(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.source = MariaDB()
@@ -50,23 +50,16 @@ class Dumps(unittest.TestCase):
         cls.fill()
         cls.daemon = Binlogd(cls.source, users=USER)
         cls.addClassCleanup(cls.daemon.close)
-        lab.wait_caught_up(cls.source, cls.daemon)
+        cls.wait_served()
 
     @classmethod
-    def fill(cls):
-        """Three files: domains 0 and 1, GTID 0-5-5 of another server, a standalone GTID."""
-        with cls.source.connect() as client:
-            for statement in ("CREATE DATABASE lab", "CREATE TABLE lab.t (a INT) ENGINE=InnoDB",
-                              "INSERT INTO lab.t VALUES (1)", "FLUSH BINARY LOGS",
-                              "SET gtid_domain_id=1", "INSERT INTO lab.t VALUES (2)",
-                              "CREATE TABLE lab.m (a INT) ENGINE=MyISAM",
-                              "INSERT INTO lab.m VALUES (3)", "SET gtid_domain_id=0",
-                              "INSERT INTO lab.t VALUES (4)", "SET server_id=5",
-                              "INSERT INTO lab.t VALUES (5)", "SET server_id=1",
-                              "FLUSH BINARY LOGS", "INSERT INTO lab.t VALUES (6)", "BEGIN",
-                              "INSERT INTO lab.t VALUES (7)", "INSERT INTO lab.t VALUES (8)",
-                              "COMMIT"):
-                client.query(statement)
+    def wait_served(cls):
+        """What is on the disk is served a little later."""
+        lab.wait_caught_up(cls.source, cls.daemon)
+        cls.daemon.port()
+        name, position = cls.source.position()
+        lab.wait_until(lambda: [row[:2] for row in cls.daemon.query("SHOW MASTER STATUS")] ==
+                       [(name, str(position))], 20, "all to be served")
 
     def dump(self, server, settings, flags, name="", position=4):
         with server.connect("repl", PASSWORD, timeout=10) as client:
@@ -98,6 +91,24 @@ class Dumps(unittest.TestCase):
 
     def by_gtid(self, position, *settings, **keys):
         return self.assert_same(f"SET @slave_connect_state='{position}'", *settings, **keys)
+
+
+class Dumps(SideBySide):
+    @classmethod
+    def fill(cls):
+        """Three files: domains 0 and 1, GTID 0-5-5 of another server, a standalone GTID."""
+        with cls.source.connect() as client:
+            for statement in ("CREATE DATABASE lab", "CREATE TABLE lab.t (a INT) ENGINE=InnoDB",
+                              "INSERT INTO lab.t VALUES (1)", "FLUSH BINARY LOGS",
+                              "SET gtid_domain_id=1", "INSERT INTO lab.t VALUES (2)",
+                              "CREATE TABLE lab.m (a INT) ENGINE=MyISAM",
+                              "INSERT INTO lab.m VALUES (3)", "SET gtid_domain_id=0",
+                              "INSERT INTO lab.t VALUES (4)", "SET server_id=5",
+                              "INSERT INTO lab.t VALUES (5)", "SET server_id=1",
+                              "FLUSH BINARY LOGS", "INSERT INTO lab.t VALUES (6)", "BEGIN",
+                              "INSERT INTO lab.t VALUES (7)", "INSERT INTO lab.t VALUES (8)",
+                              "COMMIT"):
+                client.query(statement)
 
     def test_positions_that_are_here(self):
         for position in ("", "0-1-1", "0-1-2", "0-1-3", "0-1-3,1-1-1", "0-1-4,1-1-1", "1-1-2",
@@ -136,6 +147,16 @@ class Dumps(unittest.TestCase):
 
     def test_name_and_position_do_not_count(self):
         self.assert_same("SET @slave_connect_state='0-1-3'", name="mysql-bin.000009", position=99)
+
+    def test_replicas_that_know_less(self):
+        """What MySQL's and older MariaDB's replicas and tools get: BEGIN, comments, or nothing."""
+        for capability, flags in itertools.product(("NULL", 0, 1, 2, 3),
+                                                   (NON_BLOCK, NON_BLOCK | ANNOTATE)):
+            with self.subTest(capability=capability, flags=flags):
+                self.assert_same(f"SET @mariadb_slave_capability={capability}", flags=flags)
+                _, end = self.assert_same(f"SET @mariadb_slave_capability={capability}",
+                                          flags=flags, name="mysql-bin.000002")
+                self.assertEqual(end, "end")
 
     def test_by_file_and_position(self):
         last, size = self.source.position()
@@ -181,6 +202,36 @@ class Dumps(unittest.TestCase):
         self.assertIn("is ahead: it has GTID 0-1-8", self.daemon.log_text())
 
 
+class GroupsAndXA(SideBySide):
+    """GTIDs that are longer: with the number of a commit group, and with the name of an XA."""
+
+    @classmethod
+    def fill(cls):
+        cls.source.query("CREATE DATABASE lab")
+        cls.source.query("CREATE TABLE lab.t (a INT) ENGINE=InnoDB")
+        cls.source.query("SET GLOBAL binlog_commit_wait_count=2, binlog_commit_wait_usec=2000000")
+        with cls.source.connect() as one, cls.source.connect() as other:
+            for client in (one, other):
+                client.command(b"\x03INSERT INTO lab.t VALUES (1)")
+            for client in (one, other):
+                client._read_result()
+        cls.source.query("FLUSH BINARY LOGS")
+        with cls.source.connect() as client:
+            for statement in ("XA START 'a'", "INSERT INTO lab.t VALUES (2)", "XA END 'a'",
+                              "XA PREPARE 'a'", "XA COMMIT 'a'", "INSERT INTO lab.t VALUES (3)"):
+                client.query(statement)
+
+    def test_positions(self):
+        for number in range(8):
+            with self.subTest(number=number):
+                self.assertEqual(self.by_gtid(f"0-1-{number}" if number else "")[1], "end")
+
+    def test_replicas_that_know_less(self):
+        for capability in ("NULL", 1, 2, 3):
+            _, end = self.assert_same(f"SET @mariadb_slave_capability={capability}")
+            self.assertIn("backwards-compatible", end[1])
+
+
 class Restarted(Dumps):
     """What binlogd found in its files."""
 
@@ -188,7 +239,7 @@ class Restarted(Dumps):
     def setUpClass(cls):
         super().setUpClass()
         cls.daemon.restart()
-        lab.wait_caught_up(cls.source, cls.daemon)
+        cls.wait_served()
 
 
 class Purged(Dumps):
