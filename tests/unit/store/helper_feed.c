@@ -180,6 +180,14 @@ static void note_gtids(struct feed *f, const struct event_header *h, struct byte
         BUG_ON(event_gtid_decode(&f->gtid, h, body, &f->err) < 0);
     if (h->type == EVENT_PREVIOUS_GTIDS)
         BUG_ON(store_set_previous_gtids(f->store, event_previous_gtids_set(body), &f->err) < 0);
+    if (h->type == EVENT_MARIADB_GTID_LIST)
+        BUG_ON(store_set_gtid_list(f->store, body, &f->err) < 0);
+    if (h->type == EVENT_MARIADB_GTID) {
+        struct maria_gtid gtid;
+        uint8_t flags;
+        BUG_ON(maria_gtid_decode(&gtid, &flags, h, body, &f->err) < 0);
+        store_begin_maria_gtid(f->store, &gtid);
+    }
 }
 
 int feed_event(struct feed *f)

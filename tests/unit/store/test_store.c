@@ -291,6 +291,65 @@ static void store_resume_from_start_compares_the_file(void **state)
     check_rmdir(dir);
 }
 
+/* ---- MariaDB's GTIDs ---- */
+
+#define MARIA_BEFORE "2-1-18446744073709551615,7-1-1,4294967295-4294967295-1"
+
+static const char *maria_text(const struct maria_state *s)
+{
+    static char text[200];
+    struct buf b = {0};
+    maria_state_format(s, &b);
+    wr_u8(&b, 0);
+    snprintf(text, sizeof text, "%s", (const char *)buf_bytes(&b).p);
+    buf_fini(&b);
+    return text;
+}
+
+/* Its first file is of a MariaDB; nothing behind that is fed. */
+static void load_maria(struct feed_source *maria)
+{
+    feed_source_load(maria);
+    free((void *)(uintptr_t)maria->data[0].p);
+    size_t n;
+    const uint8_t *p = check_data("binlog/mariadb-10.11-domains.binlog", &n);
+    maria->data[0] = bytes_of(p, n);
+}
+
+static void store_maria_gtids_are_those_up_to_t(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t end; /* what begins before is fed */
+        const char *gtids;
+    } cases[] = {
+        {300, "0-5-2,0-1-3," MARIA_BEFORE},  {600, "0-5-2,0-1-4," MARIA_BEFORE},
+        {700, "0-5-2,0-1-4," MARIA_BEFORE},  {840, "0-1-4,0-5-5," MARIA_BEFORE},
+        {1000, "0-1-4,0-5-6," MARIA_BEFORE}, {1200, "0-1-4,0-5-7," MARIA_BEFORE},
+    };
+    struct feed_source maria;
+    load_maria(&maria);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *dir = check_mkdir();
+        assert_int_equal(feed_open(&feed, &maria, dir, feed_fast_fs()), 0);
+        assert_int_equal(feed_settle(&feed), 0);
+        assert_int_equal(feed_until(&feed, PLACE(0, cases[i].end)), 0);
+        assert_string_equal(maria_text(store_maria(feed.store)), cases[i].gtids);
+        assert_string_equal(maria_text(store_gtid_list(feed.store, 0)),
+                            "0-5-2,0-1-3," MARIA_BEFORE);
+        feed_close(&feed);
+        assert_int_equal(feed_open(&feed, &maria, dir, feed_fast_fs()), 0);
+        assert_string_equal(maria_text(store_maria(feed.store)), cases[i].gtids);
+        assert_string_equal(maria_text(store_gtid_list(feed.store, 0)),
+                            "0-5-2,0-1-3," MARIA_BEFORE);
+        assert_int_equal(feed_settle_from_start(&feed), 0);
+        assert_int_equal(feed_until(&feed, PLACE(0, maria.data[0].n)), 0);
+        assert_string_equal(maria_text(store_maria(feed.store)), "0-1-4,0-5-7," MARIA_BEFORE);
+        feed_close(&feed);
+    }
+    feed_source_free(&maria);
+}
+
 static void store_resume_other_bytes_diverged_and_nothing_written(void **state)
 {
     (void)state;
@@ -895,6 +954,7 @@ int main(void)
         cmocka_unit_test(store_reopen_twice_inside_a_transaction_is_no_corruption),
         cmocka_unit_test(store_reopen_after_a_format_alone_keeps_the_gtids),
         cmocka_unit_test(store_resume_from_start_compares_the_file),
+        cmocka_unit_test(store_maria_gtids_are_those_up_to_t),
         cmocka_unit_test(store_resume_other_bytes_diverged_and_nothing_written),
         cmocka_unit_test(store_next_file_before_all_is_compared_diverged),
         cmocka_unit_test(store_next_file_not_the_successor_diverged),
