@@ -191,14 +191,14 @@ bool dump_maria_by_gtid(const struct dump_maria *m)
  * is the very last of its domain: what follows it follows the list. */
 static bool all_behind(const struct dump_maria *m, const struct maria_state *list)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (!goals_find(&m->start, list->at[i].gtid.domain))
+    for (size_t i = 0; i < list->n; i++) {
+        const struct maria_gtid *before = &list->at[i].gtid;
+        const struct goal *goal = goals_find(&m->start, before->domain);
+        if (!goal)
             return false;
-    for (size_t i = 0; i < m->start.n; i++) {
-        const struct maria_gtid *g = &m->start.at[i].gtid;
-        const struct maria_gtid *before = maria_state_find(list, g->domain, g->server_id);
-        if (before && (g->seq < before->seq ||
-                       (g->seq == before->seq && before != maria_state_last(list, g->domain))))
+        if (goal->gtid.server_id != before->server_id || goal->gtid.seq > before->seq)
+            continue;
+        if (goal->gtid.seq < before->seq || before != maria_state_last(list, before->domain))
             return false;
     }
     return true;

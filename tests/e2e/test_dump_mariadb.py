@@ -190,6 +190,7 @@ class Dumps(SideBySide):
         self.assertEqual(self.daemon.query(statement), self.source.query(statement))
         self.assertEqual(self.daemon.query("SELECT @@gtid_slave_pos")[0][0],
                          self.source.query("SELECT @@gtid_binlog_pos")[0][0])
+        self.daemon.wait_for(r"status: .* gtids=0-1-7,1-1-3 ")
 
     def test_replica_that_is_ahead_is_let_in(self):
         """Here the two differ on purpose: a copy may be behind without having lost anything."""
@@ -203,7 +204,7 @@ class Dumps(SideBySide):
 
 
 class GroupsAndXA(SideBySide):
-    """GTIDs that are longer: with the number of a commit group, and with the name of an XA."""
+    """GTIDs that are longer, with the number of a commit group or the name of an XA; long events."""
 
     @classmethod
     def fill(cls):
@@ -218,13 +219,19 @@ class GroupsAndXA(SideBySide):
         cls.source.query("FLUSH BINARY LOGS")
         with cls.source.connect() as client:
             for statement in ("XA START 'a'", "INSERT INTO lab.t VALUES (2)", "XA END 'a'",
-                              "XA PREPARE 'a'", "XA COMMIT 'a'", "INSERT INTO lab.t VALUES (3)"):
+                              "XA PREPARE 'a'", "XA COMMIT 'a'", "INSERT INTO lab.t VALUES (3)",
+                              "CREATE TABLE lab.l (b LONGBLOB) ENGINE=MyISAM",
+                              "INSERT INTO lab.l VALUES (REPEAT('x', 600000))",
+                              f"CREATE TABLE lab.c (a INT) COMMENT='{'c' * 1000}' "
+                              f"/*{'long' * 100000}*/", "INSERT INTO lab.t VALUES (4)"):
                 client.query(statement)
 
     def test_positions(self):
-        for number in range(8):
+        for number in range(12):
             with self.subTest(number=number):
-                self.assertEqual(self.by_gtid(f"0-1-{number}" if number else "")[1], "end")
+                position = f"0-1-{number}" if number else ""
+                self.assertEqual(self.by_gtid(position)[1], "end")
+                self.by_gtid("0-1-4", f"SET @slave_until_gtid='{position}'")
 
     def test_replicas_that_know_less(self):
         for capability in ("NULL", 1, 2, 3):
