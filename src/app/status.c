@@ -6,14 +6,18 @@
 
 #define GTIDS_SHOWN_MAX 200 /* characters; a longer set is given by its size */
 
-static void add_gtids(struct buf *out, const struct gtid_set *set)
+static void add_gtids(struct buf *out, const struct gtid_set *set, const struct maria_state *maria)
 {
     size_t before = out->len;
     gtid_set_format(set, out);
+    maria_state_format_last(maria, out); /* one of the two is empty */
     if (out->len - before <= GTIDS_SHOWN_MAX)
         return;
     buf_truncate(out, before);
-    wr_fmt(out, "%" PRIu64 "_in_%zu_intervals", gtid_set_count(set), gtid_set_intervals(set));
+    if (maria->n)
+        wr_fmt(out, "%zu_of_domains_and_servers", maria->n);
+    else
+        wr_fmt(out, "%" PRIu64 "_in_%zu_intervals", gtid_set_count(set), gtid_set_intervals(set));
 }
 
 static void add_pos(struct buf *out, const char *key, struct store_pos pos)
@@ -62,7 +66,7 @@ void status_format(struct buf *out, struct store *store, const struct dumper *du
     add_pos(out, "received", store_received(store));
     add_pos(out, "durable", store_end(store));
     wr_str(out, " gtids=");
-    add_gtids(out, store_gtids(store));
+    add_gtids(out, store_gtids(store), store_maria(store));
     if (d.seconds_behind >= 0)
         wr_fmt(out, " seconds_behind=%" PRId64, d.seconds_behind);
     wr_fmt(out, " acks=%" PRIu64 " replicas=%u files=%zu bytes=%" PRIu64, d.acks, replicas->dumping,
