@@ -232,5 +232,38 @@ class ByGtid(Serving):
         self.assert_follows(other)
 
 
+class DurableChain(unittest.TestCase):
+    """wait_for_replicas: the source gets its ACK when a MariaDB replica by GTID has the commit."""
+
+    def test_replica_has_what_was_answered(self):
+        source = MariaDB()
+        self.addCleanup(source.close)
+        source.create_user()
+        ledger.create_table(source)
+        daemon = Binlogd(source, users=USER, sections={"server": {"wait_for_replicas": 1}})
+        self.addCleanup(daemon.close)
+        replica = MariaDB("--relay-log=relay", "--rpl-semi-sync-slave-enabled=ON", server_id=100)
+        self.addCleanup(replica.close)
+        replica.replicate_from(daemon.port())
+        replica.wait_receiving()
+        source.query("SET GLOBAL rpl_semi_sync_master_timeout=3600000, "
+                     "rpl_semi_sync_master_enabled=ON")
+        lab.wait_until(lambda: source.semisync()["clients"] > 0, 30, "a semi-sync client")
+        with ledger.Load(source, 2) as load:
+            load.wait_commits(60)
+            replica.stop_replica("IO_THREAD")
+            replica.start_replica("IO_THREAD")
+            load.wait_commits(60)
+            source.kill()
+            load.stop()
+        replica.stop_replica("IO_THREAD")
+        lab.wait_until(lambda: "Slave has read all relay log" in
+                       replica.replica_status()["Replica_SQL_Running_State"], 40, "the applier")
+        rows = {(int(row[0]), int(row[1])) for row in
+                replica.query("SELECT client, seq FROM lab.ledger")}
+        answered = {key for key, entry in load.entries.items() if entry[1] == "ok"}
+        self.assertEqual(answered - rows, set())
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
