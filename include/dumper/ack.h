@@ -24,7 +24,7 @@ enum ack_mode {
 struct ack {
     uint64_t offset; /* stream offset: due when the store has synced up to here */
     uint64_t pos;    /* end of the event in its file */
-    size_t file;     /* index into store_files */
+    uint64_t file;   /* its number */
     uint64_t at_us;  /* clock_now_us when it was received */
     /* The end of the last complete transaction up to here, which is all that replicas can have: a
      * flagged event can stand in the middle of one. */

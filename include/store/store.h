@@ -139,6 +139,8 @@ struct store_pos store_pos_of(const struct store *s, const struct point *p);
 /* The GTIDs of all transactions up to T, with those before the first file. */
 const struct gtid_set *store_gtids(const struct store *s);
 const struct binfile_list *store_files(const struct store *s);
+/* The file of the list with the number. */
+const struct binfile_name *store_file(const struct store *s, uint64_t number);
 /* How many files of the list, from its beginning, hold anything up to T. */
 size_t store_serving(const struct store *s);
 /* Of a file that is served: the bytes up to T, or all of a complete one. */

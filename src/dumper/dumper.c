@@ -241,7 +241,7 @@ static void count_transactions(struct dumper *d, const struct ack *ack)
 static void send_ack(struct dumper *d, const struct ack *ack)
 {
     buf_clear(&d->ack_message);
-    repl_ack_encode(&d->ack_message, ack->pos, store_files(d->opts.store)->at[ack->file].text);
+    repl_ack_encode(&d->ack_message, ack->pos, store_file(d->opts.store, ack->file)->text);
     d->acks_sent++;
     d->ack_us += clock_now_us() - ack->at_us;
     count_transactions(d, ack);

@@ -232,7 +232,7 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
     struct ack ack = {
         .offset = store_offset(st->store),
         .pos = store_write_pos(st->store),
-        .file = store_files(st->store)->n - 1,
+        .file = store_write_file(st->store)->number,
         .at_us = clock_now_us(),
         .needs = st->complete,
         .transactions = st->transactions,

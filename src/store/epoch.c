@@ -49,6 +49,12 @@ void epoch_fini(struct epoch *e)
     epoch_init(e);
 }
 
+size_t epoch_index(const struct epoch *e, uint64_t number)
+{
+    BUG_ON(!e->files.n || number < e->files.at[0].number);
+    return (size_t)(number - e->files.at[0].number);
+}
+
 struct epoch_file *epoch_file(struct epoch *e, size_t file)
 {
     if (file >= e->facts_n) {
@@ -264,7 +270,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
         return drop_unbegun(e, fs, scan, err);
     if (scan->trx_end < scan->size && cut_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
-    e->end = (struct place){e->files.n - 1, scan->trx_end, scan->last_start, 0};
+    e->end = (struct place){name->number, scan->trx_end, scan->last_start, 0};
     gtid_set_swap(&e->gtids, &scan->gtids);
     maria_state_swap(&e->maria, &scan->maria);
     return 0;

@@ -51,7 +51,6 @@ struct store {
         STORE_REOPENING /* awaits that the last file is cut and open */
     } phase;
     bool from_start;
-    size_t file;   /* index of the file being appended */
     uint64_t base; /* file position = stream offset - base, modulo 2^64 */
     uint64_t received_pos;
     size_t room; /* a lower bound of the journal's */
@@ -156,7 +155,6 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
         store_close(s);
         return NULL;
     }
-    s->file = s->epoch.end.file;
     s->received_pos = s->epoch.end.pos;
     struct journal_opts jo = {opts->fs, opts->ring_size, opts->wake, opts->wake_ctx};
     s->journal = journal_new(&jo);
@@ -214,7 +212,6 @@ int store_new_epoch(struct store *s, const char *source, struct err *err)
     journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
     if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
         return -1;
-    s->file = 0;
     s->received_pos = 0;
     return 0;
 }
@@ -224,38 +221,48 @@ bool store_empty(const struct store *s)
     return s->epoch.files.n == 0;
 }
 
-static struct store_pos pos_in(const struct store *s, size_t file, uint64_t pos)
+/* The file being appended. */
+static size_t last_file(const struct store *s)
 {
-    if (store_empty(s))
-        return (struct store_pos){"", 0};
-    return (struct store_pos){s->epoch.files.at[file].text, pos};
+    return s->epoch.files.n - 1;
+}
+
+/* The file of T. */
+static size_t end_file(const struct store *s)
+{
+    return epoch_index(&s->epoch, s->epoch.end.file);
+}
+
+/* In the file of T. */
+static struct store_pos pos_at_end(const struct store *s, uint64_t pos)
+{
+    if (!s->epoch.end.pos)
+        return (struct store_pos){store_empty(s) ? "" : s->epoch.files.at[0].text, 0};
+    return (struct store_pos){s->epoch.files.at[end_file(s)].text, pos};
 }
 
 struct store_pos store_resume_pos(const struct store *s)
 {
-    return pos_in(s, s->epoch.end.file, s->epoch.end.last_start);
+    return pos_at_end(s, s->epoch.end.last_start);
 }
 
 struct store_pos store_end(const struct store *s)
 {
-    return pos_in(s, s->epoch.end.file, s->epoch.end.pos);
-}
-
-static struct point point_in(const struct store *s, size_t file, uint64_t pos)
-{
-    if (store_empty(s))
-        return (struct point){0, 0, 0};
-    return (struct point){s->epoch.number, s->epoch.files.at[file].number, pos};
+    return pos_at_end(s, s->epoch.end.pos);
 }
 
 struct point store_end_point(const struct store *s)
 {
-    return point_in(s, s->epoch.end.file, s->epoch.end.pos);
+    if (!s->epoch.end.pos)
+        return (struct point){store_empty(s) ? 0 : s->epoch.number, 0, 0};
+    return (struct point){s->epoch.number, s->epoch.end.file, s->epoch.end.pos};
 }
 
 struct point store_write_point(const struct store *s)
 {
-    return point_in(s, s->file, store_write_pos(s));
+    if (store_empty(s))
+        return (struct point){0, 0, 0};
+    return (struct point){s->epoch.number, store_write_file(s)->number, store_write_pos(s)};
 }
 
 struct store_pos store_pos_of(const struct store *s, const struct point *p)
@@ -268,7 +275,9 @@ struct store_pos store_pos_of(const struct store *s, const struct point *p)
 
 struct store_pos store_received(const struct store *s)
 {
-    return pos_in(s, s->file, s->received_pos);
+    if (store_empty(s))
+        return (struct store_pos){"", 0};
+    return (struct store_pos){s->epoch.files.at[last_file(s)].text, s->received_pos};
 }
 
 const struct gtid_set *store_gtids(const struct store *s)
@@ -281,9 +290,14 @@ const struct binfile_list *store_files(const struct store *s)
     return &s->epoch.files;
 }
 
+const struct binfile_name *store_file(const struct store *s, uint64_t number)
+{
+    return &s->epoch.files.at[epoch_index(&s->epoch, number)];
+}
+
 size_t store_serving(const struct store *s)
 {
-    return s->epoch.end.pos ? s->epoch.end.file + 1 : 0;
+    return s->epoch.end.pos ? end_file(s) + 1 : 0;
 }
 
 const struct maria_state *store_maria(const struct store *s)
@@ -347,7 +361,7 @@ uint64_t store_write_pos(const struct store *s)
 
 const struct binfile_name *store_write_file(const struct store *s)
 {
-    return store_empty(s) ? NULL : &s->epoch.files.at[s->file];
+    return store_empty(s) ? NULL : &s->epoch.files.at[last_file(s)];
 }
 
 /* ---- resuming ---- */
@@ -402,8 +416,8 @@ int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *
     gtid_set_init(&set);
     int rc = gtid_set_decode(encoded, &set, err);
     if (rc == 0) {
-        epoch_set_previous(&s->epoch, s->file, encoded);
-        if (s->file == 0)
+        epoch_set_previous(&s->epoch, last_file(s), encoded);
+        if (last_file(s) == 0)
             gtid_set_union(&s->epoch.gtids, &set);
     }
     gtid_set_fini(&set);
@@ -416,8 +430,8 @@ int store_set_gtid_list(struct store *s, struct bytes event, struct err *err)
     struct epoch *e = &s->epoch;
     int rc = maria_state_decode(&list, event, err);
     if (rc == 0)
-        epoch_set_list(e, s->file, &list);
-    if (rc == 0 && s->file == 0 && !e->maria.n)
+        epoch_set_list(e, last_file(s), &list);
+    if (rc == 0 && last_file(s) == 0 && !e->maria.n)
         rc = maria_state_decode(&e->maria, event, err);
     maria_state_fini(&list);
     return rc;
@@ -440,7 +454,7 @@ const struct fde *store_format(const struct store *s)
 
 uint64_t store_file_size(const struct store *s, size_t i)
 {
-    return i == s->epoch.end.file ? s->epoch.end.pos : s->epoch.facts[i].size;
+    return i == end_file(s) ? s->epoch.end.pos : s->epoch.facts[i].size;
 }
 
 struct bytes store_previous_gtids(const struct store *s, size_t i)
@@ -459,7 +473,7 @@ static bool drained(const struct store *s, uint64_t synced)
 static void drop_begun_files(struct store *s, uint64_t unmade)
 {
     struct epoch *e = &s->epoch;
-    size_t keep = e->end.pos ? e->end.file + 1 : 0;
+    size_t keep = store_serving(s);
     for (; e->files.n > keep; e->files.n--) {
         if (unmade)
             unmade--;
@@ -467,7 +481,6 @@ static void drop_begun_files(struct store *s, uint64_t unmade)
             s->opts.fs->unlinkat(e->dirfd, e->files.at[e->files.n - 1].text, 0);
     }
     e->closed_bytes = e->end.before;
-    s->file = e->end.file;
     s->received_pos = e->end.pos;
 }
 
@@ -485,7 +498,7 @@ static void reopen_at_end(struct store *s)
     s->base = s->event_end - e->end.last_start;
     struct journal_target target = {
         .dirfd = e->dirfd,
-        .name = e->files.at[s->file],
+        .name = e->files.at[last_file(s)],
         .start = e->end.last_start,
         .size = e->end.pos,
     };
@@ -569,13 +582,12 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     if (check_successor(s, name, err) < 0)
         return -1;
     if (!store_empty(s)) {
-        s->epoch.closed_bytes += epoch_file(&s->epoch, s->file)->size = s->received_pos;
+        s->epoch.closed_bytes += epoch_file(&s->epoch, last_file(s))->size = s->received_pos;
         s->received_pos = 0;
     }
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
-    s->file = s->epoch.files.n - 1;
-    epoch_file(&s->epoch, s->file)->has_list = false;
+    epoch_file(&s->epoch, last_file(s))->has_list = false;
     s->base = journal_offset(s->journal);
     struct journal_target target = {
         .dirfd = s->epoch.dirfd,
@@ -650,7 +662,8 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
         s->open.maria.seq = 0;
     s->maria.seq = 0;
     s->open_used = true;
-    s->open.end = (struct place){s->file, pos, pos - length, s->epoch.closed_bytes};
+    s->open.end = (struct place){store_write_file(s)->number, pos, pos - length,
+                                  s->epoch.closed_bytes};
     s->open_end = offset;
 }
 
@@ -693,7 +706,7 @@ static bool apply_marks(struct store *s, uint64_t synced)
         s->marks_tail++;
     }
     if (moved)
-        journal_bound(s->journal, &s->epoch.files.at[s->epoch.end.file], s->epoch.end.pos);
+        journal_bound(s->journal, &s->epoch.files.at[end_file(s)], s->epoch.end.pos);
     return moved;
 }
 

@@ -8,9 +8,10 @@
 #include "store/scan.h"
 #include "store/store.h"
 
-/* A place at the end of an event, in a file of an epoch's list. */
+/* A place at the end of an event. It holds the number of the file and not its index in the list,
+ * from whose beginning files are removed. */
 struct place {
-    size_t file;         /* index into files; meaningless when the list is empty */
+    uint64_t file;       /* its number; meaningless when the list is empty */
     uint64_t pos;        /* end of the event */
     uint64_t last_start; /* start of the event */
     uint64_t before;     /* size of all files before that one */
@@ -45,6 +46,8 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
                  struct err *err);
 
+/* The index in the list of the file with the number: a list is an unbroken sequence. */
+size_t epoch_index(const struct epoch *e, uint64_t number);
 /* What is known of a file, with room for it if it is new. */
 struct epoch_file *epoch_file(struct epoch *e, size_t file);
 /* Copies the set. */

@@ -312,7 +312,7 @@ static void ack_is_noted_with_the_end_of_the_flagged_event(void **state)
     assert_false(due(store_offset(store) - 1, &ack));
     assert_true(due(store_offset(store), &ack));
     assert_int_equal(ack.pos, file.bytes.len);
-    assert_string_equal(store_files(store)->at[ack.file].text, FILE_1);
+    assert_string_equal(store_file(store, ack.file)->text, FILE_1);
 }
 
 static void flags_on_what_is_in_no_file_ask_for_nothing(void **state)
