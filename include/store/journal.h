@@ -49,8 +49,8 @@ struct journal_target {
 };
 
 struct journal *journal_new(const struct journal_opts *opts);
-/* Writes and syncs what was published, then ends the thread; only journal_free and the questions may
- * follow. -1 with the reason when not all of it became durable. */
+/* Writes and syncs what was published, then ends the thread; only journal_free and the questions
+ * may follow. -1 with the reason when not all of it became durable. */
 int journal_stop(struct journal *j, struct err *err);
 /* Stops it first if need be. NULL is accepted. */
 void journal_free(struct journal *j);
@@ -73,6 +73,26 @@ void journal_rewind(struct journal *j, uint64_t offset);
  * JOURNAL_TARGETS_MAX are waiting. Takes target->index_text in either case. */
 bool journal_can_switch(const struct journal *j);
 void journal_switch(struct journal *j, const struct journal_target *target);
+
+/* An index to be replaced apart from a new file, because names went from its list. */
+struct journal_index {
+    int dirfd;                /* must stay open until it is done */
+    struct binfile_name name; /* any of the list */
+    char *text;               /* malloc'ed; the journal frees it */
+};
+
+/* Replaces the index, between two syncs: behind all switches asked for so far, whose texts are
+ * older, and before the next. One that still waits is forgotten. The result is the request's
+ * number, from 1. It is carried out too while the journal stands still because the disk is full. */
+uint64_t journal_index(struct journal *j, const struct journal_index *index);
+
+struct journal_indexed {
+    uint64_t durable; /* the last request that was carried out */
+    uint64_t refused; /* the last that was not */
+    struct err err;   /* why not: ERR_NO_SPACE, or, while the journal stood still, ERR_IO */
+};
+
+void journal_indexed(struct journal *j, struct journal_indexed *indexed);
 
 /* Everything before this offset is durable. */
 uint64_t journal_synced(const struct journal *j);

@@ -46,6 +46,10 @@ struct journal {
     size_t pending_n;
     uint64_t switched;
     uint64_t applied;
+    struct journal_index index; /* text NULL: none is to be replaced */
+    uint64_t index_asked;
+    uint64_t index_behind; /* as many switches come before it */
+    struct journal_indexed indexed;
     bool sleeping;
     bool sleeping_long; /* without a time to wake up by itself */
     bool bound_due;     /* bound_name and bound_pos are not yet noted */
@@ -130,6 +134,14 @@ static int sync_file(struct journal *j, struct err *err)
     return 0;
 }
 
+static int replace_index(const struct journal *j, int dirfd, const struct binfile_name *any,
+                         const char *text, struct err *err)
+{
+    char index[BINFILE_NAME_MAX + 8];
+    binfile_index_name(any, index);
+    return fs_write_atomic(j->opts.fs, dirfd, index, bytes_str(text), err);
+}
+
 /* Data, then the directory entry, then the index: only after all three may a position in the file
  * be acknowledged. */
 static int make_durable(struct journal *j, struct err *err)
@@ -143,12 +155,9 @@ static int make_durable(struct journal *j, struct err *err)
         err->kind = ERR_IO;
         return -1;
     }
-    if (j->now.index_text) {
-        char index[BINFILE_NAME_MAX + 8];
-        binfile_index_name(&j->now.name, index);
-        if (fs_write_atomic(j->opts.fs, j->now.dirfd, index, bytes_str(j->now.index_text), err) < 0)
-            return -1;
-    }
+    if (j->now.index_text &&
+        replace_index(j, j->now.dirfd, &j->now.name, j->now.index_text, err) < 0)
+        return -1;
     j->fresh = false;
     return 0;
 }
@@ -319,6 +328,40 @@ static int do_sync(struct journal *j, struct err *err)
     return 0;
 }
 
+/* A full disk is told to who asked; anything else fails the journal, for the directory is in doubt
+ * that new files need. */
+static int do_index(struct journal *j, struct err *err)
+{
+    struct journal_index index = j->index;
+    uint64_t number = j->index_asked;
+    j->index.text = NULL;
+    pthread_mutex_unlock(&j->lock);
+    int rc = replace_index(j, index.dirfd, &index.name, index.text, err);
+    free(index.text);
+    pthread_mutex_lock(&j->lock);
+    if (rc < 0 && err->kind != ERR_NO_SPACE && !j->failed)
+        return -1;
+    if (rc == 0)
+        j->indexed.durable = number;
+    else {
+        j->indexed.refused = number;
+        j->indexed.err = *err;
+    }
+    wake_loop(j);
+    return 0;
+}
+
+/* A fresh file's index is older. */
+static bool index_is_next(const struct journal *j)
+{
+    return j->index.text && j->applied >= j->index_behind && !j->fresh && j->written == j->synced;
+}
+
+static int step_failed(struct journal *j, struct err *err)
+{
+    return j->index.text && j->failure.kind == ERR_NO_SPACE ? do_index(j, err) : 1;
+}
+
 static bool must_sync(const struct journal *j)
 {
     uint64_t unsynced = j->written - j->synced;
@@ -331,6 +374,8 @@ static int step(struct journal *j, struct err *err)
 {
     if (must_sync(j))
         return do_sync(j, err);
+    if (index_is_next(j))
+        return do_index(j, err);
     if (j->written < writable_end(j))
         return do_write(j, err);
     if (j->pending_n)
@@ -344,7 +389,7 @@ static void *journal_main(void *arg)
     struct err err;
     pthread_mutex_lock(&j->lock);
     for (;;) {
-        int rc = j->failed ? 1 : step(j, &err);
+        int rc = j->failed ? step_failed(j, &err) : step(j, &err);
         if (rc < 0) {
             fail(j, &err);
         } else if (rc > 0) {
@@ -401,6 +446,7 @@ void journal_free(struct journal *j)
     forget_target(j);
     for (size_t i = 0; i < j->pending_n; i++)
         free(j->pending[i].target.index_text);
+    free(j->index.text);
     pthread_cond_destroy(&j->work);
     pthread_mutex_destroy(&j->lock);
     free(j->ring);
@@ -490,6 +536,25 @@ void journal_switch(struct journal *j, const struct journal_target *target)
     pthread_mutex_unlock(&j->lock);
 }
 
+uint64_t journal_index(struct journal *j, const struct journal_index *index)
+{
+    pthread_mutex_lock(&j->lock);
+    free(j->index.text);
+    j->index = *index;
+    j->index_behind = j->switched;
+    uint64_t number = ++j->index_asked;
+    signal_if_sleeping(j);
+    pthread_mutex_unlock(&j->lock);
+    return number;
+}
+
+void journal_indexed(struct journal *j, struct journal_indexed *indexed)
+{
+    pthread_mutex_lock(&j->lock);
+    *indexed = j->indexed;
+    pthread_mutex_unlock(&j->lock);
+}
+
 void journal_bound(struct journal *j, const struct binfile_name *name, uint64_t pos)
 {
     pthread_mutex_lock(&j->lock);
@@ -536,6 +601,7 @@ void journal_restart(struct journal *j)
         free(j->pending[i].target.index_text);
     j->pending_n = 0;
     j->applied = j->switched;
+    j->fresh = false;
     j->published = j->written = j->synced = j->put;
     forget_target(j); /* the thread is idle: it failed */
     j->bound_due = false;

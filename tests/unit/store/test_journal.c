@@ -655,6 +655,160 @@ static void journal_stop_syncs_what_was_published(void **state)
     assert_file("a.000001", "published");
 }
 
+/* ---- an index by itself ---- */
+
+static uint64_t ask_index(const char *text)
+{
+    struct journal_index index = {t.dirfd, name_of("a.000001"), mem_strdup(text)};
+    return journal_index(t.j, &index);
+}
+
+/* Waits for the answer; whether the index was replaced. */
+static bool index_replaced(uint64_t number, struct journal_indexed *indexed)
+{
+    for (;;) {
+        journal_indexed(t.j, indexed);
+        if (indexed->durable >= number)
+            return true;
+        if (indexed->refused >= number ||
+            (journal_failed(t.j, &t.err) && t.err.kind == ERR_IO))
+            return false;
+        wait_wake();
+    }
+}
+
+static void journal_index_replaced_when_all_is_synced(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    create("a.000001", "./a.000001\n");
+    assert_true(drain());
+    faultfs_record(FAULTFS_CHANGES);
+    put("bytes");
+    journal_publish(t.j);
+    assert_true(index_replaced(ask_index("./a.000007\n"), &indexed));
+    char *record = faultfs_recorded();
+    const char *synced = strstr(record, "fdatasync a.000001\nfsync directory\n");
+    assert_non_null(synced);
+    assert_non_null(strstr(synced, "pwritev a.index.tmp 0 11\n"
+                                   "fsync a.index.tmp\n"
+                                   "rename a.index.tmp a.index\n"
+                                   "fsync directory\n"));
+    free(record);
+    assert_file("a.index", "./a.000007\n");
+}
+
+/* Texts of switches asked for before are older, of those behind it newer. */
+static void journal_index_keeps_its_place_among_switches(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    sem_init(&gate.entered, 0, 0);
+    sem_init(&gate.go, 0, 0);
+    create("a.000001", "1");
+    put("one");
+    assert_true(drain());
+    faultfs_record(FAULTFS_BIT(FAULTFS_PWRITEV));
+    gate.armed = true;
+    faultfs_hook(hold_fdatasync, NULL);
+    put("more");
+    journal_publish(t.j);
+    journal_hurry(t.j);
+    while (sem_wait(&gate.entered) < 0)
+        continue;
+    create("a.000002", "22");
+    put("two");
+    (void)ask_index("forgotten");
+    uint64_t asked = ask_index("333");
+    create("a.000003", "4444");
+    put("three");
+    sem_post(&gate.go);
+    assert_true(drain());
+    assert_true(index_replaced(asked, &indexed));
+    char *record = faultfs_recorded();
+    assert_string_equal(record, "pwritev a.000001 3 4\n"
+                                "pwritev a.000002 0 3\n"
+                                "pwritev a.index.tmp 0 2\n"
+                                "pwritev a.index.tmp 0 3\n"
+                                "pwritev a.000003 0 5\n"
+                                "pwritev a.index.tmp 0 4\n");
+    free(record);
+    assert_file("a.index", "4444");
+    sem_destroy(&gate.entered);
+    sem_destroy(&gate.go);
+}
+
+static void journal_index_without_room_refused_and_no_failure(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    create("a.000001", "1");
+    put("one");
+    assert_true(drain());
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_PWRITEV), ENOSPC, FAULTFS_ONCE);
+    assert_false(index_replaced(ask_index("22"), &indexed));
+    assert_int_equal(indexed.err.kind, ERR_NO_SPACE);
+    put("two");
+    assert_true(drain());
+    assert_true(index_replaced(ask_index("333"), &indexed));
+    assert_file("a.index", "333");
+}
+
+static void journal_index_eio_of_each_call_fails_the_journal(void **state)
+{
+    for (unsigned n = 1; n <= 4; n++) {
+        struct journal_indexed indexed;
+        create("a.000001", NULL);
+        put("one");
+        assert_true(drain());
+        faultfs_fail(n, FAULTFS_CHANGES, EIO, FAULTFS_ONCE);
+        assert_false(index_replaced(ask_index("22"), &indexed));
+        assert_int_equal(t.err.kind, ERR_IO);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void journal_index_replaced_while_the_disk_is_full(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    create("a.000001", "1");
+    put("one");
+    assert_true(drain());
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_PWRITEV), ENOSPC, FAULTFS_ONCE);
+    put("two");
+    journal_publish(t.j);
+    create("a.000002", "22");
+    assert_true(wait_failed());
+    assert_true(index_replaced(ask_index("333"), &indexed));
+    assert_file("a.index", "333");
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_FSYNC), EIO, FAULTFS_ONCE);
+    assert_true(journal_failed(t.j, &t.err) && t.err.kind == ERR_NO_SPACE);
+    uint64_t asked = ask_index("4444");
+    do {
+        wait_wake();
+        journal_indexed(t.j, &indexed);
+    } while (indexed.refused < asked);
+    assert_int_equal(indexed.err.kind, ERR_IO);
+    journal_restart(t.j);
+    reopen("a.000001", 3, 3);
+    put("two");
+    assert_true(drain());
+    assert_file("a.000001", "onetwo");
+}
+
+static void journal_index_asked_last_is_replaced_before_the_end(void **state)
+{
+    (void)state;
+    create("a.000001", "1");
+    put("one");
+    journal_publish(t.j);
+    (void)ask_index("22");
+    assert_int_equal(journal_stop(t.j, &t.err), 0);
+    assert_file("a.index", "22");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -684,6 +838,12 @@ int main(void)
         TEST(journal_free_makes_what_was_published_durable),
         TEST(journal_stop_tells_that_the_last_sync_failed),
         TEST(journal_stop_syncs_what_was_published),
+        TEST(journal_index_replaced_when_all_is_synced),
+        TEST(journal_index_keeps_its_place_among_switches),
+        TEST(journal_index_without_room_refused_and_no_failure),
+        TEST(journal_index_eio_of_each_call_fails_the_journal),
+        TEST(journal_index_replaced_while_the_disk_is_full),
+        TEST(journal_index_asked_last_is_replaced_before_the_end),
     };
     return RUN_TESTS(tests);
 }
