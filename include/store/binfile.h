@@ -32,6 +32,8 @@ struct binfile_list {
 
 void binfile_list_fini(struct binfile_list *l);
 void binfile_list_add(struct binfile_list *l, const struct binfile_name *name);
+/* Removes the first n. */
+void binfile_list_drop(struct binfile_list *l, size_t n);
 /* The position of the name in the list, or -1. */
 ssize_t binfile_list_find(const struct binfile_list *l, const struct binfile_name *name);
 /* Fills the list from the directory's regular files, sorted by number. */
@@ -41,5 +43,7 @@ int binfile_list_read_dir(struct binfile_list *l, int dirfd, struct err *err);
  * BASE.index. */
 void binfile_index_name(const struct binfile_name *any, char dst[BINFILE_NAME_MAX + 8]);
 void binfile_index_format(const struct binfile_list *l, struct buf *out);
+/* The same as a malloc'ed text. */
+char *binfile_index_text(const struct binfile_list *l);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * It never waits for the disk: what is not in the page cache is CURSOR_COLD, upon which
  * cursor_fetch brings it there on a worker thread. The cursor holds one descriptor and no buffer,
- * so that a thousand idle ones cost next to nothing.
+ * so that a thousand idle ones cost next to nothing. While it is open, its file and those behind it
+ * are not purged; so it must not be moved.
  */
 #ifndef BINLOGD_STORE_CURSOR_H
 #define BINLOGD_STORE_CURSOR_H
@@ -23,6 +24,8 @@ struct cursor {
     uint64_t pos;   /* of the next byte to be read */
     uint64_t limit; /* of what may be read in this file; moves with T in the newest */
     struct cursor_fetch *fetch;
+    struct cursor *next; /* among the store's */
+    struct cursor **link;
 };
 
 enum cursor_result {

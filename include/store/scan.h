@@ -25,6 +25,7 @@ struct scan {
     uint64_t valid_end;  /* end of the last good event of an unbroken chain */
     uint64_t trx_end;    /* end of the last good event outside of a transaction; 0: none */
     uint64_t last_start; /* start of the event that ends at trx_end */
+    uint32_t newest;     /* the highest timestamp of an event up to valid_end */
     bool has_format;     /* it begins with a good Format_description event */
     bool has_previous_gtids;
     struct gtid_set gtids;    /* Previous_gtids and the transactions up to trx_end */

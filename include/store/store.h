@@ -11,6 +11,7 @@
 #ifndef BINLOGD_STORE_STORE_H
 #define BINLOGD_STORE_STORE_H
 
+#include "base/worker.h"
 #include "binlog/fde.h"
 #include "binlog/gtid_set.h"
 #include "binlog/maria.h"
@@ -40,7 +41,7 @@ struct store_events {
 };
 
 /* A place in the copied files. file is "" when nothing is stored; it lives until the next call that
- * begins a file or an epoch. */
+ * begins a file or an epoch, or purges. */
 struct store_pos {
     const char *file;
     uint64_t pos;
@@ -51,6 +52,9 @@ struct store_pos {
  * differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the tail), ERR_CORRUPT, ERR_OTHER
  * (the directory is in use). */
 struct store *store_open(const struct store_opts *opts, struct err *err);
+/* A store to ask only (files, sizes, times, T): nothing is changed, locked or repaired, so a daemon
+ * may be running on the directory. Of its newest file only what is complete counts. */
+struct store *store_look(const char *directory, const struct fs *fs, struct err *err);
 /* Writes and syncs what was published; only store_close may follow. -1 with the reason when not all
  * of it became durable. */
 int store_stop(struct store *s, struct err *err);
@@ -106,6 +110,8 @@ void store_append(struct store *s, struct bytes data);
  * bytes. */
 void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
                      const struct gtid *gtid);
+/* The timestamp of an event that was appended, if it has one; that of the first is the file's. */
+void store_event_time(struct store *s, uint32_t timestamp);
 /* The format description of the file being appended. */
 void store_set_format(struct store *s, const struct fde *format);
 /* The Previous_gtids event of the file being appended: the encoded set. Of the first file, these
@@ -161,6 +167,36 @@ int store_open_file(const struct store *s, const struct binfile_name *file, stru
 const struct fs *store_fs(const struct store *s);
 /* Who reads: told on the loop that T moved. */
 void store_set_reader(struct store *s, void (*moved)(void *ctx), void *ctx);
+/* The timestamp with which the i-th file begins, seconds since 1970; 0 when it is not known. That
+ * of the next file says that all in this one is as old or older. */
+uint32_t store_file_begun(const struct store *s, size_t i);
+/* The highest timestamp seen in the newest file. */
+uint32_t store_newest_time(const struct store *s);
+
+#define STORE_KEEP_FILES 2 /* up to T's, that are never removed: a recovery reads both */
+
+/* What may be removed: */
+struct store_hold {
+    size_t n;         /* so many files from the list's beginning */
+    unsigned readers; /* cursors in the next, which keep it; 0: it is one of the newest */
+};
+
+void store_hold(const struct store *s, struct store_hold *hold);
+/* Removes the n oldest files, at most as many as may be: from the list at once; from the index and
+ * the disk in the background, by journal and worker, a failure of which is told as that of the
+ * storage is. -1 when an earlier removal keeps it from beginning. The worker must be the same each
+ * time, and be freed before the store is closed. */
+int store_purge(struct store *s, struct worker *worker, size_t n, struct err *err);
+/* Whether files are being removed. */
+bool store_purging(const struct store *s);
+
+struct store_purge_stats {
+    uint64_t files; /* removed since the start */
+    uint64_t bytes;
+    const char *error; /* why nothing is removed before the next start; "" else */
+};
+
+void store_purge_stats(const struct store *s, struct store_purge_stats *stats);
 /* Size of all files of the epoch, bytes. */
 uint64_t store_bytes(const struct store *s);
 void store_journal_stats(struct store *s, struct journal_stats *stats);

@@ -215,8 +215,10 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
     store_event_end(st->store, h->length, verdict, ended && st->gtid.gno ? &st->gtid : NULL);
     st->events++;
     st->idle = false;
-    if (h->timestamp)
+    if (h->timestamp) {
         st->last_timestamp = h->timestamp;
+        store_event_time(st->store, h->timestamp);
+    }
     if (verdict != TRX_INSIDE)
         st->complete = store_write_point(st->store);
     if (ended) {

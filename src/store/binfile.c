@@ -79,6 +79,13 @@ void binfile_list_add(struct binfile_list *l, const struct binfile_name *name)
     l->at[l->n++] = *name;
 }
 
+void binfile_list_drop(struct binfile_list *l, size_t n)
+{
+    BUG_ON(n > l->n);
+    l->n -= n;
+    memmove(l->at, l->at + n, l->n * sizeof *l->at);
+}
+
 ssize_t binfile_list_find(const struct binfile_list *l, const struct binfile_name *name)
 {
     for (size_t i = l->n; i-- > 0;) /* what is asked for is mostly near the end */
@@ -126,4 +133,13 @@ void binfile_index_format(const struct binfile_list *l, struct buf *out)
 {
     for (size_t i = 0; i < l->n; i++)
         wr_fmt(out, "./%s\n", l->at[i].text);
+}
+
+char *binfile_index_text(const struct binfile_list *l)
+{
+    struct buf b;
+    buf_init(&b);
+    binfile_index_format(l, &b);
+    wr_u8(&b, 0);
+    return (char *)b.data; /* nothing was consumed, so the content begins the allocation */
 }

@@ -46,6 +46,7 @@ int cursor_open(struct cursor *c, struct store *store, const struct binfile_name
         cursor_close(c);
         return -1;
     }
+    store_add_cursor(store, c);
     return 0;
 }
 
@@ -54,6 +55,7 @@ void cursor_close(struct cursor *c)
     if (c->fetch)
         c->fetch->cursor = NULL;
     c->fetch = NULL;
+    store_remove_cursor(c);
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;

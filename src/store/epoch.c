@@ -34,15 +34,33 @@ void epoch_init(struct epoch *e)
     gtid_set_init(&e->gtids);
 }
 
+void epoch_forget(struct epoch *e, size_t file)
+{
+    struct epoch_file *f = epoch_file(e, file);
+    free((void *)(uintptr_t)f->previous.p);
+    maria_state_fini(&f->list);
+    *f = (struct epoch_file){0};
+}
+
+void epoch_drop(struct epoch *e, size_t n)
+{
+    struct epoch_file *f = epoch_file(e, n); /* makes room, so that there are n before it */
+    for (size_t i = 0; i < n; i++) {
+        e->purged_bytes += e->facts[i].size;
+        epoch_forget(e, i);
+    }
+    memmove(e->facts, f, (e->facts_n - n) * sizeof *f);
+    memset(e->facts + e->facts_n - n, 0, n * sizeof *f);
+    binfile_list_drop(&e->files, n);
+}
+
 void epoch_fini(struct epoch *e)
 {
     if (e->dirfd >= 0)
         close(e->dirfd);
     binfile_list_fini(&e->files);
-    for (size_t i = 0; i < e->facts_n; i++) {
-        free((void *)(uintptr_t)e->facts[i].previous.p);
-        maria_state_fini(&e->facts[i].list);
-    }
+    for (size_t i = 0; i < e->facts_n; i++)
+        epoch_forget(e, i);
     free(e->facts);
     gtid_set_fini(&e->gtids);
     maria_state_fini(&e->maria);
@@ -120,6 +138,7 @@ static int read_previous(struct epoch *e, const struct fs *fs, size_t file, int 
     if (h.length > got || fde_decode(&format, bytes_of(head, h.length), &ignored) < 0)
         return 0;
     e->format = format;
+    epoch_file(e, file)->begun = h.timestamp;
     if (fs_pread_full(fs, fd, head, EVENT_HEADER, (off_t)at, &got, err) < 0)
         return -1;
     event_header_decode(&h, head);
@@ -271,6 +290,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
     if (scan->trx_end < scan->size && cut_tail(e, fs, fd, scan, name, err) < 0)
         return -1;
     e->end = (struct place){name->number, scan->trx_end, scan->last_start, 0};
+    e->newest = scan->newest;
     gtid_set_swap(&e->gtids, &scan->gtids);
     maria_state_swap(&e->maria, &scan->maria);
     return 0;
@@ -368,20 +388,29 @@ static int repair_index(const struct epoch *e, const struct fs *fs, struct err *
     return rc;
 }
 
+static int note_file(struct epoch *e, const struct fs *fs, size_t file, int fd, struct err *err)
+{
+    struct stat st;
+    if (fs->fstat(fd, &st) < 0)
+        return err_io(err, errno, "cannot stat %s", e->files.at[file].text);
+    if (read_previous(e, fs, file, fd, err) < 0)
+        return -1;
+    if (file + 1 < e->files.n)
+        e->closed_bytes += epoch_file(e, file)->size = (uint64_t)st.st_size;
+    return 0;
+}
+
 static int sync_file(struct epoch *e, const struct fs *fs, size_t file, struct err *err)
 {
     const char *name = e->files.at[file].text;
-    struct stat st;
     int fd = fs->openat(e->dirfd, name, O_RDONLY, 0);
     if (fd < 0)
         return err_io(err, errno, "cannot open %s", name);
-    int rc = 0;
-    if (fs->fstat(fd, &st) < 0 || fs->fdatasync(fd) < 0)
-        rc = err_io(err, errno, "cannot fdatasync %s", name);
+    int rc = fs->fdatasync(fd);
+    if (rc < 0)
+        err_io(err, errno, "cannot fdatasync %s", name);
     else
-        rc = read_previous(e, fs, file, fd, err);
-    if (rc == 0 && file + 1 < e->files.n)
-        e->closed_bytes += epoch_file(e, file)->size = (uint64_t)st.st_size;
+        rc = note_file(e, fs, file, fd, err);
     fs->close(fd);
     return rc;
 }
@@ -427,21 +456,76 @@ static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, con
     return true;
 }
 
+/* Opens the folder with the highest number; there may be none. */
+static int open_newest(struct epoch *e, const struct fs *fs, int rootfd, char folder[FOLDER_MAX],
+                       struct err *err)
+{
+    if (find_newest(e, rootfd, folder, err) < 0)
+        return -1;
+    if (e->number)
+        e->dirfd = fs_open_dir(fs, rootfd, folder, err);
+    return e->number && e->dirfd < 0 ? -1 : 0;
+}
+
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
     char folder[FOLDER_MAX];
     do {
-        if (find_newest(e, rootfd, folder, err) < 0)
+        if (open_newest(e, fs, rootfd, folder, err) < 0)
             return -1;
         if (!e->number)
             return 0;
-        e->dirfd = fs_open_dir(fs, rootfd, folder, err);
-        if (e->dirfd < 0)
-            return -1;
         if (recover(e, fs, rootfd, err) < 0)
             return err_prefix(err, "%s", folder);
     } while (remove_unbegun(e, fs, rootfd, folder));
     return 0;
+}
+
+/* One file, as far as it is complete; the last may be in the midst of being written. */
+static int look_at_file(struct epoch *e, const struct fs *fs, size_t file, struct err *err)
+{
+    const struct binfile_name *name = &e->files.at[file];
+    int fd = fs->openat(e->dirfd, name->text, O_RDONLY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", name->text);
+    int rc = 0;
+    if (e->end.pos) {
+        rc = note_file(e, fs, file, fd, err);
+    } else {
+        struct scan scan;
+        rc = scan_file(&scan, fs, fd, 0, err);
+        e->end = (struct place){name->number, scan.trx_end, scan.last_start, 0};
+        e->newest = scan.newest;
+        scan_fini(&scan);
+    }
+    fs->close(fd);
+    return rc;
+}
+
+static int look(struct epoch *e, const struct fs *fs, struct err *err)
+{
+    static const struct watermark none;
+    if (binfile_list_read_dir(&e->files, e->dirfd, err) < 0 || check_chain(e, &none, err) < 0)
+        return -1;
+    for (; e->files.n; e->files.n--) {
+        if (look_at_file(e, fs, e->files.n - 1, err) < 0)
+            return -1;
+        if (e->end.pos)
+            break;
+    }
+    for (size_t i = 0; i < e->files.n; i++)
+        if (look_at_file(e, fs, i, err) < 0)
+            return -1;
+    e->end.before = e->closed_bytes;
+    return 0;
+}
+
+int epoch_look(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
+{
+    char folder[FOLDER_MAX];
+    if (open_newest(e, fs, rootfd, folder, err) < 0)
+        return -1;
+    return e->number && look(e, fs, err) < 0 ? err_prefix(err, "%s", folder) : 0;
 }
 
 /* What an operator may want to know of an epoch that follows another; nothing reads it. */

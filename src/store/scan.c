@@ -216,6 +216,8 @@ static void note_event(struct scan *s, struct trx *trx, const struct fde *f, str
 {
     uint64_t start = s->valid_end;
     s->valid_end += at->h.length;
+    if (at->h.timestamp > s->newest)
+        s->newest = at->h.timestamp;
     note_gtid(s, open, at, f->crc_len);
     enum trx_verdict v = trx_feed(trx, f, &at->h, at->event);
     if (v == TRX_INSIDE)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "purge.h"
 #include "store_priv.h"
 
 #include <errno.h>
@@ -64,6 +65,10 @@ struct store {
     uint64_t marks_head; /* of a ring: [tail, head) */
     uint64_t marks_tail;
     bool failed;
+    struct cursor *cursors;
+    struct purge *purge;  /* NULL: nothing is being removed */
+    struct err purge_err; /* why nothing can be removed any more; text "" else */
+    struct store_purge_stats purged;
 };
 
 /* ---- opening and closing ---- */
@@ -145,10 +150,24 @@ static int open_all(struct store *s, struct err *err)
     return epoch_open_newest(&s->epoch, s->opts.fs, s->rootfd, err);
 }
 
+static void ignore(void *ctx)
+{
+    (void)ctx;
+}
+
+static void ignore_failure(void *ctx, const struct err *err)
+{
+    (void)ctx;
+    (void)err;
+}
+
+static const struct store_events no_events = {ignore, ignore, ignore_failure};
+
 struct store *store_open(const struct store_opts *opts, struct err *err)
 {
     struct store *s = mem_alloc(sizeof *s);
     s->opts = *opts;
+    s->events = &no_events;
     s->rootfd = s->lockfd = -1;
     epoch_init(&s->epoch);
     if (open_all(s, err) < 0) {
@@ -158,6 +177,24 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
     s->received_pos = s->epoch.end.pos;
     struct journal_opts jo = {opts->fs, opts->ring_size, opts->wake, opts->wake_ctx};
     s->journal = journal_new(&jo);
+    return s;
+}
+
+struct store *store_look(const char *directory, const struct fs *fs, struct err *err)
+{
+    struct store *s = mem_alloc(sizeof *s);
+    s->opts = (struct store_opts){.directory = directory, .fs = fs};
+    s->events = &no_events;
+    s->lockfd = -1;
+    epoch_init(&s->epoch);
+    s->rootfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->rootfd < 0)
+        err_set(err, "cannot open the data directory %s: %s", directory, strerrordesc_np(errno));
+    if (s->rootfd < 0 || epoch_look(&s->epoch, fs, s->rootfd, err) < 0) {
+        store_close(s);
+        return NULL;
+    }
+    s->received_pos = s->epoch.end.pos;
     return s;
 }
 
@@ -175,6 +212,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     journal_free(s->journal);
+    purge_free(s->purge);
     epoch_fini(&s->epoch);
     if (s->lockfd >= 0)
         close(s->lockfd);
@@ -210,6 +248,8 @@ int store_new_epoch(struct store *s, const char *source, struct err *err)
 {
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
     journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
+    if (s->purge)
+        purge_leave_epoch(s->purge);
     if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
         return -1;
     s->received_pos = 0;
@@ -336,7 +376,7 @@ void store_set_reader(struct store *s, void (*moved)(void *ctx), void *ctx)
 
 uint64_t store_bytes(const struct store *s)
 {
-    return s->epoch.closed_bytes + (store_empty(s) ? 0 : s->received_pos);
+    return s->epoch.closed_bytes - s->epoch.purged_bytes + (store_empty(s) ? 0 : s->received_pos);
 }
 
 void store_journal_stats(struct store *s, struct journal_stats *stats)
@@ -568,15 +608,6 @@ static int check_successor(const struct store *s, const struct binfile_name *nam
                         name->text, last->text);
 }
 
-static char *index_text(const struct store *s)
-{
-    struct buf b;
-    buf_init(&b);
-    binfile_index_format(&s->epoch.files, &b);
-    wr_u8(&b, 0);
-    return (char *)b.data; /* nothing was consumed, so the content begins the allocation */
-}
-
 int store_begin_file(struct store *s, const struct binfile_name *name, struct err *err)
 {
     if (check_successor(s, name, err) < 0)
@@ -587,13 +618,14 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     }
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
-    epoch_file(&s->epoch, last_file(s))->has_list = false;
+    epoch_forget(&s->epoch, last_file(s)); /* of one that was dropped */
+    s->epoch.newest = 0;
     s->base = journal_offset(s->journal);
     struct journal_target target = {
         .dirfd = s->epoch.dirfd,
         .name = *name,
         .create = true,
-        .index_text = index_text(s),
+        .index_text = binfile_index_text(&s->epoch.files),
     };
     journal_switch(s->journal, &target);
     store_append(s, event_magic());
@@ -662,8 +694,8 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
         s->open.maria.seq = 0;
     s->maria.seq = 0;
     s->open_used = true;
-    s->open.end = (struct place){store_write_file(s)->number, pos, pos - length,
-                                  s->epoch.closed_bytes};
+    s->open.end =
+        (struct place){store_write_file(s)->number, pos, pos - length, s->epoch.closed_bytes};
     s->open_end = offset;
 }
 
@@ -676,6 +708,136 @@ void store_publish(struct store *s)
 void store_hurry(struct store *s)
 {
     journal_hurry(s->journal);
+}
+
+void store_event_time(struct store *s, uint32_t timestamp)
+{
+    struct epoch_file *f = epoch_file(&s->epoch, last_file(s));
+    if (!f->begun)
+        f->begun = timestamp;
+    if (timestamp > s->epoch.newest)
+        s->epoch.newest = timestamp;
+}
+
+/* ---- removing ---- */
+
+uint32_t store_file_begun(const struct store *s, size_t i)
+{
+    return i < s->epoch.facts_n ? s->epoch.facts[i].begun : 0;
+}
+
+uint32_t store_newest_time(const struct store *s)
+{
+    return s->epoch.newest;
+}
+
+void store_add_cursor(struct store *s, struct cursor *c)
+{
+    c->next = s->cursors;
+    c->link = &s->cursors;
+    if (c->next)
+        c->next->link = &c->next;
+    s->cursors = c;
+}
+
+void store_remove_cursor(struct cursor *c)
+{
+    if (!c->link)
+        return;
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
+    c->next = NULL;
+    c->link = NULL;
+}
+
+void store_hold(const struct store *s, struct store_hold *hold)
+{
+    size_t serving = store_serving(s);
+    *hold = (struct store_hold){serving > STORE_KEEP_FILES ? serving - STORE_KEEP_FILES : 0, 0};
+    for (const struct cursor *c = s->cursors; c; c = c->next) {
+        if (c->epoch != s->epoch.number)
+            continue;
+        size_t i = epoch_index(&s->epoch, c->file.number);
+        if (i < hold->n)
+            *hold = (struct store_hold){i, 0};
+        hold->readers += i == hold->n;
+    }
+}
+
+static void on_purged(void *ctx)
+{
+    struct store *s = ctx;
+    log_debug("store", "all that was purged is removed");
+    purge_free(s->purge);
+    s->purge = NULL;
+}
+
+/* Whether a failure is news: none was told, or one that would pass. */
+static bool may_fail(const struct store *s)
+{
+    struct err err;
+    return !s->failed || (journal_failed(s->journal, &err) && err.kind == ERR_NO_SPACE);
+}
+
+/* Files behind one that is still there must not go: the rest of them would be no sequence. */
+static void on_purge_failed(void *ctx, const struct err *err)
+{
+    struct store *s = ctx;
+    s->purge_err = *err;
+    purge_free(s->purge);
+    s->purge = NULL;
+    log_error("store", "nothing more is removed before the next start: %s", s->purge_err.text);
+    if (s->purge_err.kind == ERR_IO && may_fail(s)) {
+        s->failed = true;
+        s->events->failed(s->events_ctx, &s->purge_err);
+    }
+}
+
+static int begin_purge(struct store *s, struct worker *worker, struct err *err)
+{
+    if (*s->purge_err.text)
+        return err_kind_set(err, ERR_OTHER, "an earlier purge failed: %s", s->purge_err.text);
+    if (s->purge && purge_left_epoch(s->purge))
+        return err_set(err, "files of an earlier source are still being removed");
+    if (s->purge)
+        return 0;
+    struct purge_opts opts = {s->opts.fs, s->journal,      worker, &s->epoch,
+                              on_purged,  on_purge_failed, s};
+    s->purge = purge_new(&opts, err);
+    return s->purge ? 0 : -1;
+}
+
+int store_purge(struct store *s, struct worker *worker, size_t n, struct err *err)
+{
+    struct store_hold hold;
+    store_hold(s, &hold);
+    BUG_ON(n > hold.n);
+    if (!n)
+        return 0;
+    if (begin_purge(s, worker, err) < 0)
+        return -1;
+    struct binfile_list gone = {0};
+    for (size_t i = 0; i < n; i++) {
+        binfile_list_add(&gone, &s->epoch.files.at[i]);
+        s->purged.bytes += store_file_size(s, i);
+    }
+    s->purged.files += n;
+    epoch_drop(&s->epoch, n);
+    purge_add(s->purge, gone.at, gone.n);
+    binfile_list_fini(&gone);
+    return 0;
+}
+
+bool store_purging(const struct store *s)
+{
+    return s->purge;
+}
+
+void store_purge_stats(const struct store *s, struct store_purge_stats *stats)
+{
+    *stats = s->purged;
+    stats->error = s->purge_err.text;
 }
 
 /* ---- what became durable ---- */
@@ -710,7 +872,7 @@ static bool apply_marks(struct store *s, uint64_t synced)
     return moved;
 }
 
-void store_work(struct store *s)
+static void look_at_journal(struct store *s)
 {
     struct err err;
     uint64_t synced = journal_synced(s->journal);
@@ -729,4 +891,11 @@ void store_work(struct store *s)
     }
     if (moved && s->moved) /* last: the ACK comes first */
         s->moved(s->moved_ctx);
+}
+
+void store_work(struct store *s)
+{
+    look_at_journal(s);
+    if (s->purge)
+        purge_step(s->purge);
 }

@@ -5,6 +5,7 @@
 #ifndef BINLOGD_STORE_PRIV_H
 #define BINLOGD_STORE_PRIV_H
 
+#include "store/cursor.h"
 #include "store/scan.h"
 #include "store/store.h"
 
@@ -14,14 +15,15 @@ struct place {
     uint64_t file;       /* its number; meaningless when the list is empty */
     uint64_t pos;        /* end of the event */
     uint64_t last_start; /* start of the event */
-    uint64_t before;     /* size of all files before that one */
+    uint64_t before;     /* size of all files before that one, as closed_bytes */
 };
 
 struct epoch_file {
     struct bytes previous; /* malloc'ed: the encoded set of its Previous_gtids event */
     bool has_list;         /* its Gtid_list event is known: */
     struct maria_state list;
-    uint64_t size; /* of a complete file, bytes */
+    uint64_t size;  /* of a complete file, bytes */
+    uint32_t begun; /* timestamp of its Format_description event; 0: not known */
 };
 
 struct epoch {
@@ -31,10 +33,12 @@ struct epoch {
     struct binfile_list files;
     struct epoch_file *facts; /* by file, as far as they are known */
     size_t facts_n;
-    struct fde format;        /* of the newest file */
-    uint64_t closed_bytes;    /* size of all files but the last */
-    struct place end;         /* T: end of the last complete transaction that is durable */
-    struct gtid_set gtids;    /* of all transactions up to T, and those before the first file */
+    struct fde format;     /* of the newest file */
+    uint64_t closed_bytes; /* size of all files but the last, with those removed since the start */
+    uint64_t purged_bytes; /* of those */
+    uint32_t newest;       /* the highest timestamp in the newest file */
+    struct place end;      /* T: end of the last complete transaction that is durable */
+    struct gtid_set gtids; /* of all transactions up to T, and those before the first file */
     struct maria_state maria; /* the same of a MariaDB source */
 };
 
@@ -42,6 +46,8 @@ void epoch_init(struct epoch *e);
 void epoch_fini(struct epoch *e);
 /* Opens the folder with the highest number, if any, and recovers it. */
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err);
+/* The same without recovering it: what is torn, damaged or unbegun is left out. */
+int epoch_look(struct epoch *e, const struct fs *fs, int rootfd, struct err *err);
 /* Makes the folder behind e's and turns e into it. */
 int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
                  struct err *err);
@@ -50,11 +56,19 @@ int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *s
 size_t epoch_index(const struct epoch *e, uint64_t number);
 /* What is known of a file, with room for it if it is new. */
 struct epoch_file *epoch_file(struct epoch *e, size_t file);
+/* Forgets what is known of a file. */
+void epoch_forget(struct epoch *e, size_t file);
+/* Removes the first n files from the list, with what is known of them. */
+void epoch_drop(struct epoch *e, size_t n);
 /* Copies the set. */
 void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
 /* Takes the list over, and leaves another. */
 void epoch_set_list(struct epoch *e, size_t file, struct maria_state *list);
 /* The empty set where there is none. */
 struct bytes epoch_previous(const struct epoch *e, size_t file);
+
+/* An open cursor keeps its file and those behind it from being removed. */
+void store_add_cursor(struct store *s, struct cursor *c);
+void store_remove_cursor(struct cursor *c);
 
 #endif
