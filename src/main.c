@@ -1,6 +1,7 @@
 /* Command line: options and subcommand. */
 #include "app/app.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +17,11 @@ static void print_help(FILE *to)
           "\n"
           "  binlogd [-c FILE]        run in the foreground\n"
           "  binlogd check [-c FILE]  check the configuration and print the values that hold\n"
+          "  binlogd purge [-c FILE]  remove files, with no daemon running: by [storage]'s rules, "
+          "or\n"
+          "      --to NAME            those before the file NAME, or\n"
+          "      --before TIME        those that end before \"YYYY-MM-DD hh:mm:ss\", local time\n"
+          "      --dry-run            only say which; a daemon may be running\n"
           "\n"
           "  -c FILE  configuration, " DEFAULT_CONFIG " by default\n"
           "  -V       version\n"
@@ -46,14 +52,34 @@ static void raise_descriptor_limit(void)
     }
 }
 
-int main(int argc, char **argv)
+struct options {
+    const char *config;
+    struct app_purge purge;
+    bool for_purge; /* one of its own was given */
+};
+
+/* -1 when there is a command to run, else the exit code. */
+static int parse(struct options *o, int argc, char **argv)
 {
-    const char *config = DEFAULT_CONFIG;
+    static const struct option table[] = {{"to", required_argument, NULL, 't'},
+                                          {"before", required_argument, NULL, 'b'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {NULL, 0, NULL, 0}};
     int opt;
-    while ((opt = getopt(argc, argv, "c:Vh")) != -1) {
+    while ((opt = getopt_long(argc, argv, "c:Vh", table, NULL)) != -1) {
+        o->for_purge |= opt == 't' || opt == 'b' || opt == 'n';
         switch (opt) {
         case 'c':
-            config = optarg;
+            o->config = optarg;
+            break;
+        case 't':
+            o->purge.to = optarg;
+            break;
+        case 'b':
+            o->purge.before = optarg;
+            break;
+        case 'n':
+            o->purge.dry_run = true;
             break;
         case 'V':
             printf("binlogd %s\n", app_version());
@@ -66,12 +92,28 @@ int main(int argc, char **argv)
             return APP_USAGE;
         }
     }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.config = DEFAULT_CONFIG};
+    int code = parse(&o, argc, argv);
+    if (code >= 0)
+        return code;
     protect_process();
     raise_descriptor_limit();
+    const char *command = optind + 1 == argc ? argv[optind] : "";
+    if (strcmp(command, "purge") == 0 && !(o.purge.to && o.purge.before))
+        return (int)app_purge(o.config, &o.purge);
+    if (o.for_purge) {
+        fputs("binlogd: --to or --before, and --dry-run, go with the command purge\n", stderr);
+        return APP_USAGE;
+    }
     if (optind == argc)
-        return (int)app_run(config);
-    if (optind + 1 == argc && strcmp(argv[optind], "check") == 0)
-        return (int)app_check(config);
+        return (int)app_run(o.config);
+    if (strcmp(command, "check") == 0)
+        return (int)app_check(o.config);
     fprintf(stderr, "binlogd: unknown command %s\n\n", argv[optind]);
     print_help(stderr);
     return APP_USAGE;

@@ -4,6 +4,10 @@
 #ifndef BINLOGD_APP_APP_H
 #define BINLOGD_APP_APP_H
 
+#include "base/err.h"
+
+#include <stdbool.h>
+
 /* Exit codes; scripts and the systemd unit rely on them. */
 enum app_exit {
     APP_OK = 0,
@@ -14,11 +18,20 @@ enum app_exit {
     APP_CORRUPT = 5
 };
 
+enum app_exit app_exit_of(const struct err *err);
 /* Runs in the foreground until SIGTERM or SIGINT, or until nothing more can be done. */
 enum app_exit app_run(const char *config_path);
 /* Checks the configuration and the files it names; prints the values that hold, or what is wrong.
  */
 enum app_exit app_check(const char *config_path);
+struct app_purge {
+    const char *to;     /* name of the first file to stay; NULL */
+    const char *before; /* local time before which files end; NULL. Without either: by the rules. */
+    bool dry_run;       /* only say what would go */
+};
+
+/* Removes files of a directory on which no daemon runs, or says which would go. */
+enum app_exit app_purge(const char *config_path, const struct app_purge *what);
 const char *app_version(void);
 
 #endif

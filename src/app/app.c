@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "dumper/dumper.h"
 #include "mysql/auth.h"
+#include "retention.h"
 #include "serve.h"
 #include "status.h"
 
@@ -38,12 +39,32 @@ struct app {
     char *public_key;
     struct dumper *dumper; /* NULL without [dumper] */
     struct serve *serve;
+    struct retention *retention;
     enum app_exit exit;
 };
 
 const char *app_version(void)
 {
     return BINLOGD_VERSION;
+}
+
+enum app_exit app_exit_of(const struct err *err)
+{
+    switch (err->kind) {
+    case ERR_USAGE:
+        return APP_USAGE;
+    case ERR_IO:
+        return APP_FAILED;
+    case ERR_DIVERGED:
+        return APP_DIVERGED;
+    case ERR_CORRUPT:
+        return APP_CORRUPT;
+    case ERR_OTHER:
+    case ERR_NO_SPACE:
+    case ERR_LONG:
+        break;
+    }
+    return APP_ERROR;
 }
 
 /* ---- status ---- */
@@ -125,6 +146,20 @@ static void stop(struct app *a, enum app_exit code)
     a->exit = code;
     ev_break(a->loop, EVBREAK_ALL);
 }
+
+static void ignore(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_store_failed(void *ctx, const struct err *err)
+{
+    log_error("app", "%s", err->text);
+    stop(ctx, app_exit_of(err));
+}
+
+/* Without a dumper to tell. */
+static const struct store_events store_events = {ignore, ignore, on_store_failed};
 
 static void on_ended(void *ctx, enum dumper_state state)
 {
@@ -268,6 +303,7 @@ static void reload(struct app *a)
         dumper_reconfigure(a->dumper, &opts);
     }
     config_free(&old);
+    retention_reconfigure(a->retention);
     a->status_timer.repeat = a->config.log.status_interval_s;
     ev_timer_again(a->loop, &a->status_timer);
     log_info("app", "configuration reloaded");
@@ -351,29 +387,16 @@ static int open_parts(struct app *a, struct err *err)
         struct dumper_opts opts;
         describe_dumper(a, &opts);
         a->dumper = dumper_new(&opts);
+    } else {
+        store_set_events(a->store, &store_events, a);
     }
     struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config};
     a->serve = serve_new(&serve, err);
-    return a->serve ? 0 : -1;
-}
-
-static enum app_exit exit_of(const struct err *err)
-{
-    switch (err->kind) {
-    case ERR_USAGE:
-        return APP_USAGE;
-    case ERR_IO:
-        return APP_FAILED;
-    case ERR_DIVERGED:
-        return APP_DIVERGED;
-    case ERR_CORRUPT:
-        return APP_CORRUPT;
-    case ERR_OTHER:
-    case ERR_NO_SPACE:
-    case ERR_LONG:
-        break;
-    }
-    return APP_ERROR;
+    if (!a->serve)
+        return -1;
+    struct retention_opts retention = {a->loop, a->worker, a->store, &a->config};
+    a->retention = retention_new(&retention);
+    return 0;
 }
 
 /* Keys that are read but not yet acted upon: nobody may believe that they are. */
@@ -383,8 +406,6 @@ static void warn_without_effect(const struct config *c)
         const char *key;
         bool set;
     } keys[] = {
-        {"[storage] expire_days", c->storage.expire_days != 0},
-        {"[storage] max_size", c->storage.max_size != 0},
         {"[metrics] listen", *c->metrics.listen != 0},
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -417,16 +438,18 @@ static void drain(struct app *a)
         return;
     log_error("app", "%s", err.text);
     if (a->exit == APP_OK)
-        a->exit = exit_of(&err);
+        a->exit = app_exit_of(&err);
 }
 
 static void close_parts(struct app *a)
 {
     serve_stop(a->serve);
+    retention_stop(a->retention);
     dumper_free(a->dumper);
     worker_free(a->worker);
     drain(a);
     serve_free(a->serve);
+    retention_free(a->retention);
     store_close(a->store);
     tls_free(a->tls);
     free(a->public_key);
@@ -449,7 +472,7 @@ enum app_exit app_run(const char *config_path)
     a.loop = ev_default_loop(EVFLAG_NOENV);
     start_watchers(&a);
     if (open_parts(&a, &err) < 0) {
-        a.exit = exit_of(&err);
+        a.exit = app_exit_of(&err);
         log_error("app", "%s", err.text);
     } else {
         run_loop(&a);

@@ -153,6 +153,7 @@ static void append_file(unsigned number)
 static void append_last_event_again(void)
 {
     size_t at = (size_t)store_resume_pos(t.store).pos;
+    assert_true(store_has_room(t.store, t.content.n - at));
     store_append(t.store, bytes_of(t.content.p + at, t.content.n - at));
     store_event_end(t.store, (uint32_t)(t.content.n - at), TRX_ENDED, NULL);
 }
@@ -518,6 +519,32 @@ static void purge_no_room_at_all_files_are_removed_all_the_same(void **state)
     unmake();
 }
 
+/* The disk is full, the journal stands still, and the rules make room. */
+static void purge_while_the_store_waits_for_space_makes_room(void **state)
+{
+    (void)state;
+    make(faultfs());
+    append_last_event_again();
+    append_file(FILES + 1);
+    assert_true(wait_durable());
+    faultfs_space(0);
+    append_file(FILES + 2);
+    assert_false(wait_durable());
+    assert_int_equal(t.err.kind, ERR_NO_SPACE);
+    t.failed = false;
+    purge(4);
+    assert_true(wait_purged());
+    assert_int_equal(store_files(t.store)->at[0].number, 5);
+    faultfs_space(1u << 20);
+    store_restart(t.store);
+    assert_true(wait_settled());
+    append_last_event_again();
+    append_file(FILES + 2);
+    assert_true(wait_durable());
+    assert_holds(t.dir, 5, FILES + 2);
+    unmake();
+}
+
 static void purge_file_that_cannot_be_removed_nothing_behind_it_goes(void **state)
 {
     (void)state;
@@ -532,6 +559,36 @@ static void purge_file_that_cannot_be_removed_nothing_behind_it_goes(void **stat
     assert_int_equal(count_logs(t.dir), FILES - 1);
     close_store();
     assert_null(wrong_after_start(t.dir, 2)); /* back in the list */
+    unmake();
+}
+
+/* ---- a look without opening ---- */
+
+static void look_beside_an_open_store_sees_the_same_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct store_hold hold;
+    struct store *look;
+    make(NULL);
+    faultfs_reset(NULL);
+    put_file("mysql-bin.000008", "torn");
+    look = store_look(t.dir, faultfs(), &t.err);
+    assert_non_null(look);
+    assert_int_equal(faultfs_count(FAULTFS_CHANGES), 0);
+    assert_int_equal(store_files(look)->n, FILES);
+    assert_int_equal(store_serving(look), FILES);
+    assert_int_equal(store_bytes(look), store_bytes(t.store));
+    for (size_t i = 0; i < FILES; i++)
+        assert_int_equal(store_file_size(look, i), store_file_size(t.store, i));
+    assert_true(store_file_begun(look, 0) > 0);
+    assert_true(store_newest_time(look) >= store_file_begun(look, 0));
+    store_hold(look, &hold);
+    assert_int_equal(hold.n, FILES - STORE_KEEP_FILES);
+    store_close(look);
+    assert_true(exists("mysql-bin.000008"));
+    assert_null(store_look("/nonexistent", fs_posix(), &t.err));
+    assert_string_equal(t.err.text,
+                        "cannot open the data directory /nonexistent: No such file or directory");
     unmake();
 }
 
@@ -588,7 +645,9 @@ int main(void)
         cmocka_unit_test(purge_each_change_fails_with_eio_told_and_consistent),
         cmocka_unit_test(purge_each_write_fails_with_enospc_all_is_removed),
         cmocka_unit_test(purge_no_room_at_all_files_are_removed_all_the_same),
+        cmocka_unit_test(purge_while_the_store_waits_for_space_makes_room),
         cmocka_unit_test(purge_file_that_cannot_be_removed_nothing_behind_it_goes),
+        cmocka_unit_test(look_beside_an_open_store_sees_the_same_and_changes_nothing),
         cmocka_unit_test(purge_power_cut_at_every_change_unbroken_and_whole),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
