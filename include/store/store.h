@@ -60,6 +60,7 @@ struct store *store_look(const char *directory, const struct fs *fs, struct err 
 int store_stop(struct store *s, struct err *err);
 /* Stops it first if need be, and unlocks the directory. NULL is accepted. */
 void store_close(struct store *s);
+/* NULL: nobody is told. */
 void store_set_events(struct store *s, const struct store_events *events, void *ctx);
 /* The loop's part of the journal's work. */
 void store_work(struct store *s);

@@ -138,6 +138,13 @@ static uint64_t newest_number(const struct store *store)
 }
 
 /* What goes makes room only when it is gone, so one pass waits for the last. */
+static bool can_purge(const struct store *store)
+{
+    struct store_purge_stats stats;
+    store_purge_stats(store, &stats);
+    return !*stats.error && !store_purging(store);
+}
+
 static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
 {
     (void)loop;
@@ -147,7 +154,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
     uint64_t now = clock_now_us(), newest = newest_number(r->opts.store);
     bool due = !r->passed_us || now - r->passed_us >= PASS_US || newest != r->newest ||
                (rules.min_free && store_free_space(r->opts.store) < rules.min_free);
-    if (!due || store_purging(r->opts.store))
+    if (!due || !can_purge(r->opts.store))
         return;
     r->passed_us = now;
     r->newest = newest;

@@ -884,6 +884,7 @@ void dumper_free(struct dumper *d)
 {
     if (!d)
         return;
+    store_set_events(d->opts.store, NULL, NULL); /* files may still be being removed */
     enter(d, PHASE_STOPPED);
     ev_timer_stop(d->opts.loop, &d->gather);
     downstream_fini(&d->downstream);

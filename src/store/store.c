@@ -223,7 +223,7 @@ void store_close(struct store *s)
 
 void store_set_events(struct store *s, const struct store_events *events, void *ctx)
 {
-    s->events = events;
+    s->events = events ? events : &no_events;
     s->events_ctx = ctx;
 }
 

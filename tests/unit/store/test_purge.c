@@ -562,6 +562,23 @@ static void purge_file_that_cannot_be_removed_nothing_behind_it_goes(void **stat
     unmake();
 }
 
+/* Who was told has gone: the daemon stops. */
+static void purge_failure_with_nobody_to_tell_ends_it(void **state)
+{
+    (void)state;
+    struct store_purge_stats stats;
+    make(faultfs());
+    store_set_events(t.store, NULL, NULL);
+    faultfs_fail(3, FAULTFS_BIT(FAULTFS_FSYNC), EIO, FAULTFS_ONCE); /* behind the first unlink */
+    purge(3);
+    assert_true(wait_purged());
+    store_purge_stats(t.store, &stats);
+    assert_string_equal(stats.error,
+                        "cannot fsync the directory of mysql-bin.000001: Input/output error");
+    assert_int_equal(count_logs(t.dir), FILES - 1);
+    unmake();
+}
+
 /* ---- a look without opening ---- */
 
 static void look_beside_an_open_store_sees_the_same_and_changes_nothing(void **state)
@@ -647,6 +664,7 @@ int main(void)
         cmocka_unit_test(purge_no_room_at_all_files_are_removed_all_the_same),
         cmocka_unit_test(purge_while_the_store_waits_for_space_makes_room),
         cmocka_unit_test(purge_file_that_cannot_be_removed_nothing_behind_it_goes),
+        cmocka_unit_test(purge_failure_with_nobody_to_tell_ends_it),
         cmocka_unit_test(look_beside_an_open_store_sees_the_same_and_changes_nothing),
         cmocka_unit_test(purge_power_cut_at_every_change_unbroken_and_whole),
     };
