@@ -2,11 +2,11 @@
 #include "app/app.h"
 
 #include "app/config.h"
+#include "app/retention.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dumper/dumper.h"
 #include "mysql/auth.h"
-#include "retention.h"
 #include "serve.h"
 #include "status.h"
 

@@ -1,10 +1,7 @@
 /* `binlogd purge`: what the rules, or the command line, would have removed; and its removal while
  * no daemon runs. */
 #include "app/app.h"
-
-#include "retention.h"
-
-#include "base/log.h"
+#include "app/retention.h"
 
 #include <inttypes.h>
 #include <semaphore.h>

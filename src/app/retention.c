@@ -1,5 +1,5 @@
 /* What is kept of the stored files, and for how long. */
-#include "retention.h"
+#include "app/retention.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -6,6 +6,7 @@ Servers are copied from a data directory that was initialised once and kept in t
 What the tests compare byte by byte and wait for is at the end of the file.
 """
 import atexit
+import contextlib
 import glob
 import os
 import re
@@ -73,6 +74,18 @@ def temp_dir():
     path = tempfile.mkdtemp(prefix="bl-")
     atexit.register(shutil.rmtree, path, True)
     return path
+
+
+@contextlib.contextmanager
+def tmpfs(path, options):
+    """A file system of its own on the directory `path`, as long as the context lasts."""
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path],
+                                           stderr=subprocess.DEVNULL).returncode:
+        raise unittest.SkipTest("skipped: cannot mount a tmpfs")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", path], check=False)
 
 
 def read_text(path):

@@ -114,16 +114,6 @@ class Configuration(unittest.TestCase):
 class Directory(unittest.TestCase):
     """Data directories that cannot be used."""
 
-    @contextlib.contextmanager
-    def tmpfs(self, path, options):
-        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs",
-                                                path], stderr=subprocess.DEVNULL).returncode:
-            raise unittest.SkipTest("skipped: cannot mount a tmpfs")
-        try:
-            yield
-        finally:
-            subprocess.run(["umount", "-l", path], check=False)
-
     def test_second_daemon_is_refused(self):
         with FakeSource() as source, Binlogd(source) as first:
             first.wait_for(lambda: source.queries, 10)
@@ -142,7 +132,7 @@ class Directory(unittest.TestCase):
     def test_read_only_directory_is_named(self):
         with FakeSource() as source:
             daemon = Binlogd(source, run=False)
-            with self.tmpfs(daemon.storage, "ro"):
+            with lab.tmpfs(daemon.storage, "ro"):
                 daemon.start()
                 self.assertIn(daemon.wait_exit(10), (1, 3))
                 self.assertRegex(daemon.log_text(), r"(?i)read-only")
@@ -156,7 +146,7 @@ class Directory(unittest.TestCase):
             with ledger.Load(source, 1, pad=100000, commits=60) as load:
                 self.assertTrue(load.join(30))
             daemon = Binlogd(source, run=False)
-            with self.tmpfs(daemon.storage, "size=2m,mode=0750"), daemon:
+            with lab.tmpfs(daemon.storage, "size=2m,mode=0750"), daemon:
                 daemon.start()
                 wait_problem(daemon, "space|full", 15)
                 time.sleep(1)

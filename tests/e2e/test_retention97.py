@@ -15,7 +15,6 @@ import unittest
 import lab
 import serving
 from lab import REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
-from test_bad_input import Directory
 from test_dump_errors import by_position
 
 DAY = 86400
@@ -179,7 +178,7 @@ class Rules(Case):
         self.fill(8, size=4000000)
         daemon = Binlogd(self.source, users=REPLICA_USER, run=False)
         self.addCleanup(daemon.close)
-        with Directory().tmpfs(daemon.storage, "size=64m,mode=0750"):
+        with lab.tmpfs(daemon.storage, "size=64m,mode=0750"):
             daemon.sections["storage"]["min_free"] = "12M"
             daemon.start()
             lab.wait_caught_up(self.source, daemon)
