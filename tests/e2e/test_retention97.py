@@ -12,7 +12,9 @@ import subprocess
 import time
 import unittest
 
+import acktrace
 import lab
+import ledger
 import serving
 from lab import REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
 from test_dump_errors import by_position
@@ -316,6 +318,39 @@ class Tool(Case):
             self.assertEqual(done.returncode, code, args)
             self.assertIn(words, done.stderr)
         self.assertEqual(self.daemon.copies(), self.names)
+
+
+class UnderLoad(Case):
+    def test_acks_stay_covered_while_files_go(self):
+        """Each ACK comes after the syncs that it needs (acktrace.py), also of the index."""
+        self.make_source(*Mysql97.semisync_options())
+        trace = os.path.join(lab.temp_dir(), "trace")
+        daemon = Binlogd(self.source, wrapper=acktrace.strace_command(trace),
+                         sections={"storage": {"max_size": 60000}})
+        self.addCleanup(daemon.close)
+        self.source.wait_semisync_client()
+        ledger.create_table(self.source)
+        with ledger.Load(self.source, 4) as load:
+            for _ in range(100):
+                load.wait_commits(40)
+                self.source.query("FLUSH BINARY LOGS")
+                if daemon.log_text().count("purging") >= 3:
+                    break
+            load.wait_commits(40)
+        lab.wait_caught_up(self.source, daemon)  # and what is being purged is gone
+        self.assertEqual(daemon.stop(), 0)
+        checker = acktrace.check_trace(trace, daemon.storage, None, ())
+        purged = len(re.findall("purging", daemon.log_text()))
+        print(f"{len(checker.acks)} ACKs for {load.count('ok')} commits in "
+              f"{len(self.source.logs())} files, {purged} purges, {len(daemon.copies())} files left",
+              flush=True)
+        self.assertEqual(checker.problems[:5], [])
+        self.assertGreaterEqual(purged, 3)
+        self.assertEqual(daemon.copies(), daemon.index_names())
+        names = [name for name, _ in self.source.logs()]
+        self.assertEqual(daemon.copies(), names[-len(daemon.copies()):])
+        for name in daemon.copies():
+            self.assertIsNone(lab.same_bytes(self.source.log_path(name), daemon.copy_path(name)))
 
 
 class Kills(Case):
