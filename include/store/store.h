@@ -176,10 +176,16 @@ uint32_t store_newest_time(const struct store *s);
 
 #define STORE_KEEP_FILES 2 /* up to T's, that are never removed: a recovery reads both */
 
+#define STORE_KEEP_NONE UINT64_MAX
+
+/* Keeps the file with the number and those behind it, until told otherwise: something in it waits
+ * for its ACK. A new epoch forgets it. */
+void store_keep(struct store *s, uint64_t number);
+
 /* What may be removed: */
 struct store_hold {
     size_t n;         /* so many files from the list's beginning */
-    unsigned readers; /* cursors in the next, which keep it; 0: it is one of the newest */
+    unsigned readers; /* cursors in the next, which keep it; 0: it is one of the newest, or kept */
 };
 
 void store_hold(const struct store *s, struct store_hold *hold);

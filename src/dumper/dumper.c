@@ -121,6 +121,7 @@ static void enter(struct dumper *d, enum dumper_phase phase)
     if (phase != PHASE_STREAMING)
         monitor_stop(&d->monitor);
     downstream_let_go(&d->downstream); /* what was held went with the connection */
+    store_keep(d->opts.store, STORE_KEEP_NONE);
     switch (phase) {
     case PHASE_STOPPED:
     case PHASE_REPLICAS: /* has a timer of its own */
@@ -257,6 +258,7 @@ static void send_acks(struct dumper *d)
     if (d->phase != PHASE_STREAMING)
         return; /* the ACK found the connection broken */
     const struct ack *held = ack_held(&d->acks, bounds.synced);
+    store_keep(d->opts.store, held ? held->file : STORE_KEEP_NONE);
     if (held)
         downstream_hold(&d->downstream, held->offset);
     else

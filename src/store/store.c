@@ -66,6 +66,7 @@ struct store {
     uint64_t marks_tail;
     bool failed;
     struct cursor *cursors;
+    uint64_t keep;        /* number of a file */
     struct purge *purge;  /* NULL: nothing is being removed */
     struct err purge_err; /* why nothing can be removed any more; text "" else */
     struct store_purge_stats purged;
@@ -167,6 +168,7 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
 {
     struct store *s = mem_alloc(sizeof *s);
     s->opts = *opts;
+    s->keep = STORE_KEEP_NONE;
     s->events = &no_events;
     s->rootfd = s->lockfd = -1;
     epoch_init(&s->epoch);
@@ -184,6 +186,7 @@ struct store *store_look(const char *directory, const struct fs *fs, struct err 
 {
     struct store *s = mem_alloc(sizeof *s);
     s->opts = (struct store_opts){.directory = directory, .fs = fs};
+    s->keep = STORE_KEEP_NONE;
     s->events = &no_events;
     s->lockfd = -1;
     epoch_init(&s->epoch);
@@ -248,6 +251,7 @@ int store_new_epoch(struct store *s, const char *source, struct err *err)
 {
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
     journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
+    s->keep = STORE_KEEP_NONE;
     if (s->purge)
         purge_leave_epoch(s->purge);
     if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
@@ -751,10 +755,17 @@ void store_remove_cursor(struct cursor *c)
     c->link = NULL;
 }
 
+void store_keep(struct store *s, uint64_t number)
+{
+    s->keep = number;
+}
+
 void store_hold(const struct store *s, struct store_hold *hold)
 {
     size_t serving = store_serving(s);
     *hold = (struct store_hold){serving > STORE_KEEP_FILES ? serving - STORE_KEEP_FILES : 0, 0};
+    while (hold->n && s->epoch.files.at[hold->n - 1].number >= s->keep)
+        hold->n--;
     for (const struct cursor *c = s->cursors; c; c = c->next) {
         if (c->epoch != s->epoch.number)
             continue;

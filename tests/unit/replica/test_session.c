@@ -423,7 +423,6 @@ static void ack_that_cannot_be_ends_it(void **state)
         {SERVING_FILE_1, end + 1, "which it was not sent"},
         {SERVING_FILE_1, UINT64_MAX, "which it was not sent"},
         {SERVING_FILE_2, 4, "which it was not sent"},
-        {"mysql-bin.000000", 4, "which it was not sent"},
         {"other-bin.000001", 4, "which it was not sent"},
         {"../mysql-bin.000001", 4, "is no name for a binary log file"},
         {"", 4, "a semi-sync ACK with a file name of 0 bytes"},
@@ -433,7 +432,7 @@ static void ack_that_cannot_be_ends_it(void **state)
         serving_ack(p, cases[i].file, cases[i].pos);
         peer_expect_eof(p);
         serving_await_sessions(0);
-        assert_int_equal(serving_logged(cases[i].said), i < 5 ? i + 1 : 1);
+        assert_int_equal(serving_logged(cases[i].said), i < 4 ? i + 1 : 1);
     }
     assert_int_equal(hub_acked(serving.hub).pos, 4);
 }

@@ -441,6 +441,27 @@ static void hold_file_of_a_cursor_and_all_behind_it_kept(void **state)
     unmake();
 }
 
+static void hold_file_with_an_ack_owed_and_all_behind_it_kept(void **state)
+{
+    (void)state;
+    struct store_hold hold;
+    make(NULL);
+    store_keep(t.store, 3);
+    store_hold(t.store, &hold);
+    assert_int_equal(hold.n, 2);
+    assert_int_equal(hold.readers, 0);
+    store_keep(t.store, FILES);
+    store_hold(t.store, &hold);
+    assert_int_equal(hold.n, FILES - STORE_KEEP_FILES);
+    store_keep(t.store, 1);
+    store_hold(t.store, &hold);
+    assert_int_equal(hold.n, 0);
+    store_keep(t.store, STORE_KEEP_NONE);
+    store_hold(t.store, &hold);
+    assert_int_equal(hold.n, FILES - STORE_KEEP_FILES);
+    unmake();
+}
+
 static void purge_in_an_epoch_that_is_replaced_leaves_the_new_one_alone(void **state)
 {
     (void)state;
@@ -658,6 +679,7 @@ int main(void)
         cmocka_unit_test(hold_newest_files_kept),
         cmocka_unit_test(hold_empty_store_nothing_may_go),
         cmocka_unit_test(hold_file_of_a_cursor_and_all_behind_it_kept),
+        cmocka_unit_test(hold_file_with_an_ack_owed_and_all_behind_it_kept),
         cmocka_unit_test(purge_in_an_epoch_that_is_replaced_leaves_the_new_one_alone),
         cmocka_unit_test(purge_each_change_fails_with_eio_told_and_consistent),
         cmocka_unit_test(purge_each_write_fails_with_enospc_all_is_removed),
