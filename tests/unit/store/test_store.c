@@ -718,17 +718,23 @@ static const char *reopen_and_finish(const char *dir, struct feed_place least)
     return wrong;
 }
 
-/* After a failure other than a full disk: nothing becomes durable any more, no call is made. */
+/* After a failure other than a full disk: nothing becomes durable any more, no call is made but
+ * what a thread may be about to write to the GTID index, upon which nothing rests. */
 static void check_stands_still(void)
 {
-    uint64_t synced = store_synced(feed.store), calls = faultfs_count(FAULTFS_CHANGES);
+    uint64_t synced = store_synced(feed.store);
+    faultfs_record(FAULTFS_CHANGES);
     for (int i = 0; i < 3; i++) {
         store_publish(feed.store);
         store_work(feed.store);
         usleep(200);
     }
     assert_int_equal(store_synced(feed.store), synced);
-    assert_int_equal(faultfs_count(FAULTFS_CHANGES), calls);
+    char *calls = faultfs_recorded();
+    for (char *line = strtok(calls, "\n"); line; line = strtok(NULL, "\n"))
+        if (!strstr(line, ".gtid.index"))
+            fail_msg("%s after the failure", line);
+    free(calls);
 }
 
 static void fail_every_call(int errnum, unsigned mask, size_t write_max)
@@ -833,9 +839,18 @@ static bool set_aside(const char *dir, size_t size)
     return found;
 }
 
+/* The bound is not synced: a power cut can leave zeros of it. */
 static bool bound_known(const char *dir)
 {
-    return size_of(dir, WATERMARK_FILE) > 0;
+    char path[700];
+    struct watermark mark = {0};
+    path_in(path, dir, "");
+    int fd = open(path, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0) {
+        watermark_read(&mark, fs_posix(), fd);
+        close(fd);
+    }
+    return mark.pos > 0;
 }
 
 static void check_state(struct cuts *cuts, enum faultfs_loss loss, uint32_t seed,
