@@ -46,6 +46,8 @@ void cursor_close(struct cursor *c);
 enum cursor_result cursor_peek(struct cursor *c, uint64_t skip, void *dst, size_t n, size_t *got,
                                struct err *err);
 void cursor_advance(struct cursor *c, uint64_t n);
+/* What of the file, from the cursor on, a replica has (store_gtid_run). */
+struct gtid_run cursor_gtid_run(const struct cursor *c, const struct gtid_set *has);
 /* Goes on at the start of the next file (position 0). */
 int cursor_next_file(struct cursor *c, struct err *err);
 /* Brings what is at pos + skip into memory and then calls done on the loop (worker_reap). */

@@ -11,6 +11,9 @@
 #include "base/fs.h"
 #include "binlog/gtid_set.h"
 #include "binlog/maria.h"
+#include "store/gtid_index.h"
+
+#include <stdatomic.h>
 
 enum scan_verdict {
     SCAN_CLEAN,  /* every byte belongs to a good event */
@@ -30,11 +33,17 @@ struct scan {
     bool has_previous_gtids;
     struct gtid_set gtids;    /* Previous_gtids and the transactions up to trx_end */
     struct maria_state maria; /* the same of a MariaDB source: Gtid_list and what came behind it */
+    struct gtid_index index;  /* of those transactions */
+    const atomic_bool *stop;  /* of scan_index */
 };
 
 /* durable: a lower bound of what was durable before, bytes; 0 if nothing is known. -1 only when the
  * file cannot be read. scan_fini in any case. */
 int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err);
 void scan_fini(struct scan *s);
+/* Only the index of a complete file; x is initialised and left empty on -1: the file cannot be
+ * read, is damaged, or *stop became true. */
+int scan_index(struct gtid_index *x, const struct fs *fs, int fd, const atomic_bool *stop,
+               struct err *err);
 
 #endif

@@ -6,7 +6,8 @@
  * may read up to the durable end of the last complete transaction (T), never beyond.
  *
  * Positions: received >= durable T. Everything here runs on the loop; the journal thread does the
- * writing. Errors of the storage come by the `failed` callback, once.
+ * writing, and a second thread keeps the GTID index when there is something to do. Errors of the
+ * storage come by the `failed` callback, once.
  */
 #ifndef BINLOGD_STORE_STORE_H
 #define BINLOGD_STORE_STORE_H
@@ -17,6 +18,7 @@
 #include "binlog/maria.h"
 #include "binlog/trx.h"
 #include "store/binfile.h"
+#include "store/gtid_index.h"
 #include "store/journal.h"
 #include "store/point.h"
 
@@ -28,7 +30,7 @@ struct store_opts {
     const char *directory;
     const struct fs *fs;
     size_t ring_size; /* of the journal, bytes, a power of two */
-    /* From the journal's thread: call store_work on the loop. */
+    /* From the store's threads: call store_work on the loop. */
     void (*wake)(void *ctx);
     void *wake_ctx;
 };
@@ -161,6 +163,10 @@ struct bytes store_previous_gtids(const struct store *s, size_t i);
  * of the i-th file, NULL while it is not known. They live until the loop goes on. */
 const struct maria_state *store_maria(const struct store *s);
 const struct maria_state *store_gtid_list(const struct store *s, size_t i);
+/* The first transactions of the file, at or behind pos, that are all in has: bytes that a dump to a
+ * replica with these GTIDs may jump over. Says "none" as long as the file's index is not known. */
+struct gtid_run store_gtid_run(const struct store *s, const struct binfile_name *file, uint64_t pos,
+                               const struct gtid_set *has);
 /* Whether the file holds anything up to T: it is in the list and not behind T's file. */
 bool store_serves(const struct store *s, const struct binfile_name *file);
 /* Opens a file of the list for reading; the caller closes the descriptor. */

@@ -93,6 +93,13 @@ void cursor_advance(struct cursor *c, uint64_t n)
     c->pos += n;
 }
 
+struct gtid_run cursor_gtid_run(const struct cursor *c, const struct gtid_set *has)
+{
+    if (c->epoch != store_epoch(c->store)) /* the name means another file now */
+        return (struct gtid_run){UINT64_MAX, UINT64_MAX};
+    return store_gtid_run(c->store, &c->file, c->pos, has);
+}
+
 int cursor_next_file(struct cursor *c, struct err *err)
 {
     struct store *store = c->store;

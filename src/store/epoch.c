@@ -39,6 +39,7 @@ void epoch_forget(struct epoch *e, size_t file)
     struct epoch_file *f = epoch_file(e, file);
     free((void *)(uintptr_t)f->previous.p);
     maria_state_fini(&f->list);
+    gtid_index_fini(&f->index);
     *f = (struct epoch_file){0};
 }
 
@@ -293,6 +294,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
     e->newest = scan->newest;
     gtid_set_swap(&e->gtids, &scan->gtids);
     maria_state_swap(&e->maria, &scan->maria);
+    gtid_index_swap(&epoch_file(e, e->files.n - 1)->index, &scan->index);
     return 0;
 }
 

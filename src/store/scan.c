@@ -222,10 +222,14 @@ static void note_event(struct scan *s, struct trx *trx, const struct fde *f, str
     enum trx_verdict v = trx_feed(trx, f, &at->h, at->event);
     if (v == TRX_INSIDE)
         return;
+    if (v == TRX_ENDED && open->gtid.gno) {
+        gtid_set_add(&s->gtids, &open->gtid);
+        gtid_index_add(&s->index, s->trx_end, s->valid_end, &open->gtid, open->gtid.gno);
+    } else {
+        gtid_index_break(&s->index);
+    }
     s->trx_end = s->valid_end;
     s->last_start = start;
-    if (v == TRX_ENDED && open->gtid.gno)
-        gtid_set_add(&s->gtids, &open->gtid);
     if (v == TRX_ENDED && open->maria.seq)
         maria_state_update(&s->maria, &open->maria);
     open->gtid.gno = open->maria.seq = 0;
@@ -238,6 +242,8 @@ static int walk(struct scan *s, struct window *r, struct fde *f, struct err *why
     struct open open = {0};
     for (;;) {
         struct at at;
+        if (s->stop && atomic_load_explicit(s->stop, memory_order_relaxed))
+            return err_set(err, "stopped");
         if (look_at(r, s->has_format ? f : NULL, s->valid_end, s->size, &at, why) < 0)
             return err_kind_set(err, why->kind, "%s", why->text);
         if (at.look != LOOK_GOOD)
@@ -273,10 +279,10 @@ static int scan_opened(struct scan *s, struct window *r, uint64_t durable, struc
     return 0;
 }
 
-int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err)
+static int scan_with(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err)
 {
-    *s = (struct scan){0};
     gtid_set_init(&s->gtids);
+    gtid_index_init(&s->index);
     struct window r;
     window_init(&r, fs, fd, WINDOW);
     int rc = scan_opened(s, &r, durable, err);
@@ -284,8 +290,30 @@ int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, str
     return rc;
 }
 
+int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err)
+{
+    *s = (struct scan){0};
+    return scan_with(s, fs, fd, durable, err);
+}
+
 void scan_fini(struct scan *s)
 {
     gtid_set_fini(&s->gtids);
     maria_state_fini(&s->maria);
+    gtid_index_fini(&s->index);
+}
+
+int scan_index(struct gtid_index *x, const struct fs *fs, int fd, const atomic_bool *stop,
+               struct err *err)
+{
+    struct scan s = {.stop = stop};
+    int rc = scan_with(&s, fs, fd, 0, err);
+    if (rc == 0 && s.verdict != SCAN_CLEAN)
+        rc = err_kind_set(err, ERR_CORRUPT, "%s", s.reason);
+    if (rc == 0) {
+        gtid_index_break(&s.index);
+        gtid_index_swap(x, &s.index);
+    }
+    scan_fini(&s);
+    return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "indexer.h"
 #include "purge.h"
 #include "store_priv.h"
 
@@ -25,7 +26,7 @@
 #define UUID_FILE "server-uuid"
 #define MARKS_MAX 16384u /* a power of two */
 
-/* GTIDs of one uuid and tag that followed each other: gtid.gno .. last. */
+/* GTIDs of one uuid and tag that followed each other, gtid.gno .. last, or events without one. */
 struct mark {
     uint64_t offset; /* stream offset; all before it durable: the mark holds */
     struct place end;
@@ -44,6 +45,7 @@ struct store {
     int lockfd;
     char uuid[RAND_UUID_CHARS + 1];
     struct epoch epoch;
+    struct indexer indexer;
     struct journal *journal;
 
     enum {
@@ -179,6 +181,7 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
     s->received_pos = s->epoch.end.pos;
     struct journal_opts jo = {opts->fs, opts->ring_size, opts->wake, opts->wake_ctx};
     s->journal = journal_new(&jo);
+    indexer_init(&s->indexer, opts->fs, &s->epoch, opts->wake, opts->wake_ctx);
     return s;
 }
 
@@ -207,6 +210,8 @@ int store_stop(struct store *s, struct err *err)
 {
     int rc = journal_stop(s->journal, err);
     apply_marks(s, journal_synced(s->journal)); /* so that the bound that is left is the true one */
+    indexer_work(&s->indexer);
+    indexer_stop(&s->indexer);
     return rc;
 }
 
@@ -214,8 +219,10 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    indexer_stop(&s->indexer);
     journal_free(s->journal);
     purge_free(s->purge);
+    indexer_fini(&s->indexer);
     epoch_fini(&s->epoch);
     if (s->lockfd >= 0)
         close(s->lockfd);
@@ -256,6 +263,7 @@ int store_new_epoch(struct store *s, const char *source, struct err *err)
         purge_leave_epoch(s->purge);
     if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
         return -1;
+    indexer_forget(&s->indexer);
     s->received_pos = 0;
     return 0;
 }
@@ -506,6 +514,15 @@ struct bytes store_previous_gtids(const struct store *s, size_t i)
     return epoch_previous(&s->epoch, i);
 }
 
+struct gtid_run store_gtid_run(const struct store *s, const struct binfile_name *file, uint64_t pos,
+                               const struct gtid_set *has)
+{
+    static const struct gtid_index none;
+    ssize_t at = binfile_list_find(&s->epoch.files, file);
+    bool known = at >= 0 && (size_t)at < s->epoch.facts_n;
+    return gtid_index_run(known ? &s->epoch.facts[at].index : &none, pos, has);
+}
+
 static bool drained(const struct store *s, uint64_t synced)
 {
     return synced == journal_offset(s->journal) &&
@@ -652,22 +669,28 @@ static void seal_mark(struct store *s, uint64_t offset)
     s->open_used = false;
 }
 
-/* Adds a GTID to the open mark; one that does not follow the last needs a mark of its own. */
-static void mark_gtid(struct store *s, const struct gtid *gtid, uint64_t previous_end)
+/* Whether what ends with the GTID, or with none, goes into the mark. */
+static bool mark_takes(const struct mark *m, const struct gtid *gtid)
 {
-    struct mark *m = &s->open;
-    if (s->open_used && m->gtid.gno && gtid->gno == m->last + 1 &&
-        gtid_source_cmp(&m->gtid, gtid) == 0) {
-        m->last++;
-        return;
-    }
-    if (s->open_used && m->gtid.gno)
-        seal_mark(s, previous_end);
-    m->gtid = *gtid;
-    m->last = gtid->gno;
+    if (!gtid || !m->gtid.gno)
+        return !gtid && !m->gtid.gno;
+    return gtid->gno == m->last + 1 && gtid_source_cmp(&m->gtid, gtid) == 0;
 }
 
-/* As mark_gtid. Only the last number of a domain and server_id counts, so that those of one server
+static void mark_event(struct store *s, const struct gtid *gtid)
+{
+    struct mark *m = &s->open;
+    if (s->open_used && !mark_takes(m, gtid))
+        seal_mark(s, s->open_end);
+    if (!s->open_used) {
+        m->gtid = gtid ? *gtid : (struct gtid){0};
+        m->maria.seq = 0;
+    }
+    m->last = gtid ? gtid->gno : 0;
+    s->open_used = true;
+}
+
+/* As mark_event. Only the last number of a domain and server_id counts, so that those of one server
  * share a mark. */
 static void mark_maria(struct store *s, uint64_t previous_end)
 {
@@ -688,14 +711,9 @@ void store_event_end(struct store *s, uint32_t length, enum trx_verdict verdict,
         s->received_pos = pos;
     if (verdict == TRX_INSIDE)
         return;
-    if (gtid)
-        mark_gtid(s, gtid, s->open_end);
-    else if (!s->open_used)
-        s->open.gtid.gno = 0;
+    mark_event(s, gtid);
     if (verdict == TRX_ENDED && s->maria.seq)
         mark_maria(s, s->open_end);
-    else if (!s->open_used)
-        s->open.maria.seq = 0;
     s->maria.seq = 0;
     s->open_used = true;
     s->open.end =
@@ -853,6 +871,21 @@ void store_purge_stats(const struct store *s, struct store_purge_stats *stats)
 
 /* ---- what became durable ---- */
 
+/* T is about to move from `from` to the mark. */
+static void index_mark(struct store *s, const struct place *from, const struct mark *m)
+{
+    struct epoch *e = &s->epoch;
+    struct gtid_index *index = &epoch_file(e, epoch_index(e, m->end.file))->index;
+    bool other_file = from->pos && from->file != m->end.file;
+    uint64_t pos = from->pos && !other_file ? from->pos : EVENT_MAGIC_LEN;
+    if (m->gtid.gno)
+        gtid_index_add(index, pos, m->end.pos, &m->gtid, m->last);
+    else
+        gtid_index_break(index);
+    if (other_file)
+        indexer_complete(&s->indexer, epoch_index(e, from->file));
+}
+
 /* Whether T moved. */
 static bool apply_mark(struct store *s, const struct mark *m)
 {
@@ -863,6 +896,7 @@ static bool apply_mark(struct store *s, const struct mark *m)
         return false; /* what is compared again after a resume lies before T */
     if (m->maria.seq)
         maria_state_update(&s->epoch.maria, &m->maria);
+    index_mark(s, end, m);
     *end = m->end;
     return true;
 }
@@ -895,13 +929,18 @@ static void look_at_journal(struct store *s)
         s->events->failed(s->events_ctx, &err);
         return;
     }
+    if (!s->events) { /* nobody appends: the wake was the index's */
+        indexer_work(&s->indexer);
+        return;
+    }
     s->events->durable(s->events_ctx);
     if (s->room_wanted) {
         s->room_wanted = false;
         s->events->room(s->events_ctx);
     }
-    if (moved && s->moved) /* last: the ACK comes first */
+    if (moved && s->moved) /* after: the ACK comes first */
         s->moved(s->moved_ctx);
+    indexer_work(&s->indexer);
 }
 
 void store_work(struct store *s)

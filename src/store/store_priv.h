@@ -6,6 +6,7 @@
 #define BINLOGD_STORE_PRIV_H
 
 #include "store/cursor.h"
+#include "store/gtid_index.h"
 #include "store/scan.h"
 #include "store/store.h"
 
@@ -18,12 +19,22 @@ struct place {
     uint64_t before;     /* size of all files before that one, as closed_bytes */
 };
 
+/* Of a file's GTID index, once the file is complete. */
+enum epoch_indexed {
+    EPOCH_INDEX_MISSING, /* to be made from the file */
+    EPOCH_INDEX_UNSAVED, /* known, to be written to the index file */
+    EPOCH_INDEX_SAVED,
+    EPOCH_INDEX_FAILED /* could not be made */
+};
+
 struct epoch_file {
     struct bytes previous; /* malloc'ed: the encoded set of its Previous_gtids event */
     bool has_list;         /* its Gtid_list event is known: */
     struct maria_state list;
-    uint64_t size;  /* of a complete file, bytes */
-    uint32_t begun; /* timestamp of its Format_description event; 0: not known */
+    uint64_t size;           /* of a complete file, bytes */
+    uint32_t begun;          /* timestamp of its Format_description event; 0: not known */
+    struct gtid_index index; /* up to T */
+    enum epoch_indexed indexed;
 };
 
 struct epoch {

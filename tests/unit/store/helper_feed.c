@@ -6,8 +6,19 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+static void index_source(struct gtid_index *x, struct bytes data)
+{
+    struct err err;
+    int fd = memfd_create("source", MFD_CLOEXEC);
+    BUG_ON(fd < 0 || pwrite(fd, data.p, data.n, 0) != (ssize_t)data.n);
+    gtid_index_init(x);
+    BUG_ON(scan_index(x, fs_posix(), fd, NULL, &err) < 0);
+    close(fd);
+}
 
 void feed_source_load(struct feed_source *source)
 {
@@ -22,13 +33,16 @@ void feed_source_load(struct feed_source *source)
         source->data[i] = bytes_of(p, n);
         snprintf(text, sizeof text, "mysql-bin.%06zu", i + 1);
         BUG_ON(binfile_name_parse(&source->name[i], bytes_str(text), &err) < 0);
+        index_source(&source->index[i], source->data[i]);
     }
 }
 
 void feed_source_free(struct feed_source *source)
 {
-    for (size_t i = 0; i < FEED_FILES; i++)
+    for (size_t i = 0; i < FEED_FILES; i++) {
         free((void *)(uintptr_t)source->data[i].p);
+        gtid_index_fini(&source->index[i]);
+    }
 }
 
 int feed_cmp(struct feed_place a, struct feed_place b)
@@ -91,7 +105,7 @@ static void on_failed(void *ctx, const struct err *err)
 
 static const struct store_events events = {on_durable, on_room, on_failed};
 
-static void work(struct feed *f)
+void feed_work(struct feed *f)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -132,7 +146,7 @@ void feed_close(struct feed *f)
 static int finish_settle(struct feed *f)
 {
     while (!f->failed && !store_settled(f->store))
-        work(f);
+        feed_work(f);
     if (f->failed)
         return -1;
     if (!store_source(f->store)[0] && store_new_epoch(f->store, FEED_SOURCE, &f->err) < 0) {
@@ -166,7 +180,7 @@ static struct bytes event_at(const struct feed_source *source, struct feed_place
 static int begin_file(struct feed *f)
 {
     while (!f->failed && !store_can_begin_file(f->store))
-        work(f);
+        feed_work(f);
     if (f->failed || store_begin_file(f->store, &f->source->name[f->at.file], &f->err) < 0)
         return -1;
     f->at.pos = EVENT_MAGIC_LEN;
@@ -200,7 +214,7 @@ int feed_event(struct feed *f)
     struct bytes event = event_at(f->source, f->at);
     event_header_decode(&h, event.p);
     while (!f->failed && !store_has_room(f->store, event.n + EVENT_MAGIC_LEN))
-        work(f);
+        feed_work(f);
     if (f->failed)
         return -1;
     note_gtids(f, &h, event);
@@ -222,7 +236,7 @@ int feed_sync(struct feed *f)
     store_hurry(f->store);
     store_work(f->store);
     while (!f->failed && store_synced(f->store) < store_offset(f->store))
-        work(f);
+        feed_work(f);
     if (f->failed)
         return -1;
     store_work(f->store);
@@ -335,6 +349,19 @@ static bool gtids_ok(const struct feed *f)
     return false;
 }
 
+/* Of complete files what is known is what they hold. */
+static bool gtid_index_ok(const struct feed *f)
+{
+    const struct gtid_set *has = store_gtids(f->store);
+    for (size_t i = 0; i < feed_t(f).file; i++) {
+        struct gtid_run got = store_gtid_run(f->store, &f->source->name[i], 0, has);
+        struct gtid_run want = gtid_index_run(&f->source->index[i], 0, has);
+        if (got.from != got.to && (got.from != want.from || got.to != want.to))
+            return false;
+    }
+    return true;
+}
+
 const char *feed_check(const struct feed *f, const char *dir, bool recovered)
 {
     const struct binfile_list *files = store_files(f->store);
@@ -352,6 +379,8 @@ const char *feed_check(const struct feed *f, const char *dir, bool recovered)
     }
     if (!gtids_ok(f))
         return "other GTIDs";
+    if (!gtid_index_ok(f))
+        return "the GTID index is wrong";
     return check_index(f, dir);
 }
 

@@ -19,6 +19,7 @@
 struct feed_source {
     struct binfile_name name[FEED_FILES];
     struct bytes data[FEED_FILES];
+    struct gtid_index index[FEED_FILES]; /* as the files give it */
 };
 
 /* A place in the source's files; file counts from 0. */
@@ -61,6 +62,8 @@ int feed_settle(struct feed *f);
 int feed_settle_from_start(struct feed *f);
 /* Feeds the next event and, at off 0, the magic; -1 when the store failed or refused. */
 int feed_event(struct feed *f);
+/* Waits for a wake of the store's threads, at most 20 s, and does the loop's part. */
+void feed_work(struct feed *f);
 /* Publishes and waits until all is durable. */
 int feed_sync(struct feed *f);
 /* Feeds and syncs whatever begins before the place. */
@@ -72,8 +75,8 @@ struct feed_place feed_end(const struct feed_source *source);
 struct feed_place feed_t(const struct feed *f);
 
 /* The first thing wrong with the directory of an open store, or NULL: up to T the source's bytes
- * and nothing behind it, the index, the GTIDs. recovered: the store was just opened, else it may
- * have bytes behind T. */
+ * and nothing behind it, the index, the GTIDs, no untrue GTID index. recovered: the store was just
+ * opened, else it may have bytes behind T. */
 const char *feed_check(const struct feed *f, const char *dir, bool recovered);
 
 /* fs_posix, whose syncs do nothing: for tests that lose nothing. */
