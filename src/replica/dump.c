@@ -38,6 +38,7 @@ struct dump {
     uint64_t format_end; /* end of the present file's format description */
     bool by_gtid;
     struct gtid_set has;      /* what the replica has */
+    struct gtid_run run;      /* of the present file: jumped over when the cursor comes to it */
     struct dump_maria *maria; /* NULL: the files are MySQL's */
     bool skipping;            /* the present transaction is left out */
     bool skipped;             /* something was left out since the last event sent */
@@ -532,6 +533,12 @@ static void put_maria_lists(struct dump *d, struct buf *out, uint64_t pos)
     }
 }
 
+/* Whether the transactions from there on are about to be jumped over. */
+static bool at_jump(const struct dump *d, uint64_t pos)
+{
+    return d->by_gtid && pos == d->run.from && d->run.from < d->run.to;
+}
+
 /* Frames whole events of in, up to where a long one begins; returns the bytes used. out has room.
  */
 static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
@@ -547,6 +554,11 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             bad_length(d, &h, err);
         if (!bad && h.length > in.n - used)
             break;
+        if (used && at_jump(d, d->cursor.pos + used)) {
+            if (last && asks(d, d->cursor.limit)) /* as below */
+                ask_for_ack(d, last);
+            break;
+        }
         int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), d->cursor.pos + used, err);
         if (leave_out < 0 && !used)
             return SIZE_MAX;
@@ -628,10 +640,26 @@ static int next_file(struct dump *d, struct err *err)
         return -1;
     d->start_pos = EVENT_MAGIC_LEN;
     d->skipping = d->skipped = false;
+    d->run = (struct gtid_run){0};
     if (d->maria)
         dump_maria_file_begins(d->maria);
     d->stage = DUMP_AT_ROTATE;
     return 0;
+}
+
+/* Leaves out, unread, what the index says that the replica has. */
+static bool jump(struct dump *d)
+{
+    if (!d->by_gtid || d->cursor.pos < d->run.from)
+        return false;
+    d->run = cursor_gtid_run(&d->cursor, &d->has);
+    uint64_t n = d->run.to - d->run.from;
+    if (!n || d->cursor.pos < d->run.from)
+        return false;
+    d->skipping = d->skipped = true;
+    d->passed += n;
+    cursor_advance(&d->cursor, n);
+    return true;
 }
 
 static enum dump_result send_events(struct dump *d, struct buf *out, struct err *err)
@@ -639,6 +667,8 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
     if (ended(d))
         return DUMP_EOF;
     size_t got;
+    if (jump(d))
+        return DUMP_MORE;
     enum cursor_result r = cursor_peek(&d->cursor, 0, d->opts.scratch, DUMP_SCRATCH, &got, err);
     if (r == CURSOR_FILE_END)
         return next_file(d, err) < 0 ? DUMP_FAILED : DUMP_MORE;

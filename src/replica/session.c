@@ -227,13 +227,24 @@ static void on_ack(struct session *s, struct bytes payload)
 
 /* ---- sending ---- */
 
+/* As a source does while it leaves out transactions for long. */
+static void beat_while_skipping(struct session *s)
+{
+    if (s->heartbeat_s > 0 && (double)(clock_now_us() - s->sent_us) >= s->heartbeat_s * 1e6)
+        dump_heartbeat(s->dump, output(s));
+}
+
 static void pump(struct session *s)
 {
     struct err err;
     s->waiting = s->again = false;
     size_t out_before = channel_queued(&s->channel);
     enum dump_result r = dump_fill(s->dump, output(s), &err);
+    if (r == DUMP_MORE && channel_queued(&s->channel) == out_before)
+        beat_while_skipping(s);
     bool silent = channel_queued(&s->channel) == out_before;
+    if (!silent)
+        s->sent_us = clock_now_us();
     switch (r) {
     case DUMP_MORE: /* drained comes when there is room */
     case DUMP_COLD:

@@ -51,6 +51,7 @@ struct session {
     bool waiting;       /* for T to move */
     bool again;         /* goes on in the next turn */
     double heartbeat_s;
+    uint64_t sent_us; /* when the dump last had something to send */
 };
 
 /* NULL when the client is gone already. */
