@@ -13,6 +13,9 @@ import lab
 import myclient
 
 
+GTID, GNO_AT = 33, 19 + 1 + 16
+
+
 def tcp_client(port):
     """A session on TCP without TLS; the server must have the password in its cache."""
     return myclient.Client(port=port, user="repl", password=lab.PASSWORD)
@@ -49,8 +52,11 @@ def make_sample(source):
     return head, events[len(head):]
 
 
-def write_backlog(path, head, sample, size):
-    """A log file of about `size` bytes; returns its size and the number of events."""
+def write_backlog(path, head, sample, size, gno=0):
+    """A log file of about `size` bytes; returns its size and the number of events.
+
+    With `gno` the transactions get GTIDs of their own, from that number on.
+    """
     at, count = 4, 0
     with open(path, "wb", buffering=1 << 20) as file:
         file.write(b"\xfebin")
@@ -63,6 +69,9 @@ def write_backlog(path, head, sample, size):
         while at < size:
             for event, view, length in zip(sample, views, lengths):
                 at += length
+                if gno and event[4] == GTID:
+                    pack("<Q", event, GNO_AT, gno)
+                    gno += 1
                 pack("<I", event, 13, at)
                 pack("<I", event, length - 4, crc32(view))
                 write(event)
