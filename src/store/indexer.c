@@ -141,10 +141,10 @@ static bool is_stale(const struct job *j)
 
 /* ---- writing ---- */
 
-static int write_at(const struct job *j, const char *name, int flags, struct err *err)
+static int append(const struct job *j, struct err *err)
 {
     const struct fs *fs = j->indexer->fs;
-    int fd = fs->openat(j->dirfd, name, O_WRONLY | flags, FS_FILE_MODE);
+    int fd = fs->openat(j->dirfd, j->name, O_WRONLY, 0);
     if (fd < 0)
         return err_io(err, errno, "open");
     int rc = fs_pwrite_all(fs, fd, buf_bytes(&j->data), (off_t)j->at, err);
@@ -153,22 +153,14 @@ static int write_at(const struct job *j, const char *name, int flags, struct err
     return rc;
 }
 
-/* By way of another name, so that a killed daemon leaves the old records; without a sync. */
-static int replace(const struct job *j, struct err *err)
-{
-    char temporary[NAME_MAX_ + 4];
-    snprintf(temporary, sizeof temporary, "%s.tmp", j->name);
-    if (write_at(j, temporary, O_CREAT | O_TRUNC, err) < 0)
-        return -1;
-    if (j->indexer->fs->renameat(j->dirfd, temporary, j->dirfd, j->name) < 0)
-        return err_io(err, errno, "rename");
-    return 0;
-}
-
+/* A record that a crash loses or tears is made anew; to lose all of them at once would be a pity.
+ */
 static void write_run(struct worker_job *job)
 {
     struct job *j = (struct job *)job;
-    j->rc = j->at ? write_at(j, j->name, 0, &j->err) : replace(j, &j->err);
+    struct bytes all = buf_bytes(&j->data);
+    j->rc = j->at ? append(j, &j->err)
+                  : fs_write_atomic(j->indexer->fs, j->dirfd, j->name, all, &j->err);
 }
 
 static void write_done(struct worker_job *job)

@@ -3,9 +3,9 @@
  * record of each file that becomes complete, and makes anew what is missing.
  *
  * The index is derived. A record that is damaged, of a file that is gone or has another size, is
- * ignored; no failure here stops anything, and nothing is synced. Files are read and written by a
- * thread of its own, of the lowest priority, which exists once there is something to do: it can be
- * busy with one file for seconds, for which a replica's read must not wait.
+ * ignored, and no failure here stops anything. Files are read and written by a thread of its own,
+ * of the lowest priority, which exists once there is something to do: it can be busy with one file
+ * for seconds, for which a replica's read must not wait.
  */
 #ifndef BINLOGD_STORE_INDEXER_H
 #define BINLOGD_STORE_INDEXER_H

@@ -154,6 +154,24 @@ static void index_is_written_as_files_become_complete(void **state)
     free_bytes(index);
 }
 
+/* T passes the files' ends only in the sync of the stop. */
+static void index_is_written_at_a_stop(void **state)
+{
+    (void)state;
+    struct err err;
+    open_store();
+    assert_int_equal(feed_settle(&feed), 0);
+    while (feed_cmp(feed.at, feed_end(&source)) < 0)
+        assert_int_equal(feed_event(&feed), 0);
+    store_publish(feed.store);
+    assert_int_equal(store_stop(feed.store, &err), 0);
+    feed_close(&feed);
+    open_store();
+    assert_int_equal(known_files(), COMPLETE);
+    feed_close(&feed);
+    assert_false(log_says("made anew"));
+}
+
 static void index_that_is_good_is_not_made_anew(void **state)
 {
     (void)state;
@@ -328,17 +346,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(index_is_written_as_files_become_complete),
-        TEST(index_that_is_good_is_not_made_anew),
-        TEST(index_missing_is_made_anew),
-        TEST(index_damaged_anywhere_is_made_anew),
-        TEST(index_cut_anywhere_is_made_anew),
-        TEST(index_of_other_files_is_ignored),
-        TEST(index_of_a_damaged_file_is_not_made),
-        TEST(index_goes_on_after_a_reconnect),
-        TEST(index_goes_on_after_a_restart),
-        TEST(index_full_of_old_records_is_written_anew),
-        TEST(index_of_another_epoch_begins_anew),
+        TEST(index_is_written_as_files_become_complete), TEST(index_is_written_at_a_stop),
+        TEST(index_that_is_good_is_not_made_anew),       TEST(index_missing_is_made_anew),
+        TEST(index_damaged_anywhere_is_made_anew),       TEST(index_cut_anywhere_is_made_anew),
+        TEST(index_of_other_files_is_ignored),           TEST(index_of_a_damaged_file_is_not_made),
+        TEST(index_goes_on_after_a_reconnect),           TEST(index_goes_on_after_a_restart),
+        TEST(index_full_of_old_records_is_written_anew), TEST(index_of_another_epoch_begins_anew),
     };
     return RUN_TESTS(tests);
 }
