@@ -44,6 +44,7 @@ struct admin_session {
     size_t variable_count;
     size_t variable_bytes;
     uint16_t warning_code; /* of the last statement, for SHOW WARNINGS; 0: none */
+    bool warning_is_note;  /* and no error */
     char *warning;
 };
 
@@ -162,6 +163,61 @@ enum admin_gtid_pos {
 
 enum admin_kill { ADMIN_KILL_CONNECTION, ADMIN_KILL_QUERY };
 
+/* What the connection to the source is doing. */
+enum admin_io {
+    ADMIN_IO_STOPPED,
+    ADMIN_IO_CONNECTING,
+    ADMIN_IO_RECONNECTING, /* waits for the next try */
+    ADMIN_IO_CHECKING,     /* asks who the source is */
+    ADMIN_IO_REQUESTING,   /* the dump, of which nothing has come yet */
+    ADMIN_IO_QUEUEING,     /* behind the source */
+    ADMIN_IO_WAITING,      /* up to date */
+    ADMIN_IO_NO_SPACE
+};
+
+/* For SHOW REPLICA STATUS; strings as in admin_facts. */
+struct admin_source {
+    enum admin_io io;
+    const char *host; /* or the path of a unix socket */
+    uint16_t port;
+    const char *user;
+    uint32_t connect_retry_s;
+    const char *file; /* received up to here */
+    uint64_t position;
+    uint64_t space; /* bytes of all copies */
+    bool ssl;
+    bool ssl_verify; /* the server's name */
+    const char *ssl_ca;
+    const char *ssl_cert;
+    const char *ssl_key;
+    const char *public_key;
+    bool get_public_key;
+    bool auto_position;
+    int64_t seconds_behind; /* -1: unknown */
+    unsigned error_code;
+    const char *error;
+    int64_t error_us; /* wall clock; 0: none */
+    uint32_t server_id;
+    const char *uuid;
+    const char *info_file; /* where CHANGE REPLICATION SOURCE TO keeps what it was told */
+};
+
+/* What has no parameters; the rights were checked. */
+enum admin_command {
+    ADMIN_START_SOURCE,     /* of what is stopped */
+    ADMIN_STOP_SOURCE,      /* of what runs */
+    ADMIN_RESET_SOURCE,     /* forgets the last error; of what is stopped */
+    ADMIN_RESET_SOURCE_ALL, /* and what CHANGE REPLICATION SOURCE TO has said */
+    ADMIN_FLUSH_LOGS,       /* opens the log file anew */
+    ADMIN_SHUTDOWN          /* ends the daemon some time after admin_query has returned */
+};
+
+/* Why the daemon did not do what was asked. */
+struct admin_error {
+    uint16_t code;
+    char text[600];
+};
+
 /* What the daemon offers; ctx is handed to each. NULL members: no items, not found. */
 struct admin_env {
     void *ctx;
@@ -178,6 +234,11 @@ struct admin_env {
                                     struct buf *text);
     /* Appends the whole answer to SHOW BINLOG EVENTS; rights were checked. */
     void (*binlog_events)(void *ctx, const struct admin_events *events, struct buf *out);
+    /* The connection to the source, into what was filled with ""; false when there is none to be,
+     * so that nothing can be started. */
+    bool (*source)(void *ctx, struct admin_source *source);
+    /* False when it could not be done, and *e says why. */
+    bool (*command)(void *ctx, enum admin_command command, struct admin_error *e);
 };
 
 /* Appends the packets of the answer to one COM_QUERY, the first with sequence number 1. What a

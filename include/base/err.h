@@ -19,6 +19,7 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
+    unsigned code; /* of a server that answered with an error; 0: none did */
     char text[600];
 };
 

@@ -20,7 +20,20 @@ enum dumper_state {
     DUMPER_WAIT_SPACE,  /* the disk is full */
     DUMPER_FAILED,      /* the storage failed */
     DUMPER_DIVERGED,    /* the source's history is not the one stored here */
-    DUMPER_CORRUPT      /* stored bytes are damaged */
+    DUMPER_CORRUPT,     /* stored bytes are damaged */
+    DUMPER_STOPPED      /* by the operator, until dumper_start */
+};
+
+/* What the connection is doing, in the terms of MySQL's I/O thread. */
+enum dumper_io {
+    DUMPER_IO_STOPPED,
+    DUMPER_IO_CONNECTING,
+    DUMPER_IO_RECONNECTING, /* waits for the next try */
+    DUMPER_IO_CHECKING,     /* asks who the source is */
+    DUMPER_IO_REQUESTING,   /* the dump, of which nothing has come yet */
+    DUMPER_IO_QUEUEING,     /* catches up */
+    DUMPER_IO_WAITING,      /* is up to date */
+    DUMPER_IO_NO_SPACE
 };
 
 enum dumper_divergence {
@@ -70,9 +83,14 @@ struct dumper_stats {
      * those that enough of them had, and the others. */
     uint64_t transactions_with;
     uint64_t transactions_without;
-    int64_t seconds_behind; /* -1: unknown */
-    const char *last_error; /* "" */
-    const char *version;    /* of the source; "" before the first login */
+    int64_t seconds_behind;   /* -1: unknown */
+    const char *last_error;   /* "": all is well since */
+    unsigned last_error_code; /* MySQL's number for it; 0 without one */
+    int64_t last_error_us;    /* when, wall clock; 0 without one */
+    enum dumper_io io;
+    uint32_t source_id;      /* server_id of the source last seen; 0 before the first */
+    const char *source_uuid; /* or what stands for it; "" before the first */
+    const char *version;     /* of the source; "" before the first login */
     /* What the monitor found; lives as long as the dumper. */
     const struct monitor_facts *source;
     const char *unsafe; /* the source's settings that are not lossless, as settings_judge */
@@ -84,6 +102,12 @@ struct dumper;
  * store's events are the dumper's from now on. */
 struct dumper *dumper_new(const struct dumper_opts *opts);
 void dumper_start(struct dumper *d);
+/* Closes the connection and stays so until dumper_start; what came is still written and synced. */
+void dumper_stop(struct dumper *d);
+/* Stopped by dumper_stop, or for good. */
+bool dumper_stopped(const struct dumper *d);
+/* Of a stopped one: forgets the last error and which source it was. */
+void dumper_forget(struct dumper *d);
 /* Takes other strings and limits for the next connection, and what replicas must have at once;
  * loop, worker and store must be the same. */
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts);

@@ -55,6 +55,10 @@ bool query_fail_syntax(struct query *q); /* at the next token */
 bool query_fail_name(struct query *q, uint16_t code, const char *before, struct bytes name,
                      const char *after);
 bool query_need(struct query *q, unsigned rights, const char *privileges);
+/* For the right admin: the privilege is named beside SUPER, from 8.0 on. */
+bool query_need_super(struct query *q, const char *privilege);
+/* The answer is OK with a note that SHOW WARNINGS tells. Returns true. */
+bool query_ok_note(struct query *q, uint16_t code, const char *message);
 
 /* n bytes, not zeroed. NULL when the budget is used up. */
 uint8_t *query_alloc(struct query *q, size_t n);
@@ -97,9 +101,33 @@ bool query_take_limit(struct query *q, uint64_t *skip, uint64_t *count);
 /* Statements, by their first word; each takes the rest and writes the answer. */
 bool set_statement(struct query *q);
 bool show_statement(struct query *q);
+bool start_replica(struct query *q);
+bool stop_replica(struct query *q);
+bool reset_replica(struct query *q);
+bool flush_statement(struct query *q);
+bool shutdown_statement(struct query *q);
+
+/* The rest of SHOW REPLICA STATUS and SHOW SLAVE STATUS. */
+bool show_replica_status(struct query *q);
+bool show_slave_status(struct query *q);
+bool query_end(struct query *q); /* nothing may follow */
+/* Has the daemon do it, and answers OK or with its error. */
+bool query_command(struct query *q, enum admin_command command);
 
 /* A result set: the columns, then rows cell by cell. */
 void rows_head(struct query *q, const struct reply_column *columns, size_t n);
 void rows_cell(struct query *q, struct bytes text); /* p NULL: SQL NULL */
+bool rows_end(struct query *q);                     /* false when the query has failed */
+
+/* Initializers of struct reply_column. */
+#define COLUMN_TEXT(name)                                                                          \
+    {                                                                                              \
+        name, REPLY_TYPE_VAR_STRING, REPLY_FLAG_NOT_NULL, 0, 0                                     \
+    }
+#define COLUMN_NUMBER(name, type)                                                                  \
+    {                                                                                              \
+        name, REPLY_TYPE_##type, REPLY_FLAG_NOT_NULL | REPLY_FLAG_UNSIGNED | REPLY_FLAG_BINARY, 0, \
+            0                                                                                      \
+    }
 
 #endif

@@ -1,6 +1,8 @@
 /* SHOW BINLOG EVENTS: walks a file and describes its events. */
 #include "admin/events.h"
 
+#include "admin/admin_priv.h"
+
 #include "base/window.h"
 #include "binlog/event_body.h"
 #include "binlog/gtid_set.h"
@@ -198,12 +200,12 @@ static int walk(struct walk *w, struct reply_writer *rw, struct err *err)
 void events_answer(struct buf *out, const struct events_request *r)
 {
     static const struct reply_column columns[] = {
-        {.name = "Log_name", .type = REPLY_TYPE_VAR_STRING},
-        {.name = "Pos", .type = REPLY_TYPE_LONGLONG},
-        {.name = "Event_type", .type = REPLY_TYPE_VAR_STRING},
-        {.name = "Server_id", .type = REPLY_TYPE_LONGLONG},
-        {.name = "End_log_pos", .type = REPLY_TYPE_LONGLONG},
-        {.name = "Info", .type = REPLY_TYPE_VAR_STRING},
+        COLUMN_TEXT("Log_name"),
+        COLUMN_NUMBER("Pos", LONGLONG),
+        COLUMN_TEXT("Event_type"),
+        COLUMN_NUMBER("Server_id", LONG),
+        COLUMN_NUMBER("End_log_pos", LONGLONG),
+        COLUMN_TEXT("Info"),
     };
     struct walk w = {.r = r};
     struct reply_writer rw;

@@ -72,6 +72,15 @@ bool query_need(struct query *q, unsigned rights, const char *privileges)
                       privileges);
 }
 
+bool query_need_super(struct query *q, const char *privilege)
+{
+    char privileges[64];
+    bool named = !q->facts.mariadb && atoi(q->facts.version) >= 8;
+    snprintf(privileges, sizeof(privileges), "SUPER%s%s", named ? " or " : "",
+             named ? privilege : "");
+    return query_need(q, ADMIN_RIGHT_ADMIN, privileges);
+}
+
 bool query_spend(struct query *q, uint64_t steps)
 {
     if (steps <= q->budget) {

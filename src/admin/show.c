@@ -9,29 +9,17 @@
 #include <stdlib.h>
 
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+#define TEXT        COLUMN_TEXT
+#define NUMBER      COLUMN_NUMBER
 
-#define TEXT(name)                                                                                 \
-    {                                                                                              \
-        name, REPLY_TYPE_VAR_STRING, REPLY_FLAG_NOT_NULL, 0, 0                                     \
-    }
 #define NULLABLE(name)                                                                             \
     {                                                                                              \
         name, REPLY_TYPE_VAR_STRING, 0, 0, 0                                                       \
-    }
-#define NUMBER(name, type)                                                                         \
-    {                                                                                              \
-        name, REPLY_TYPE_##type, REPLY_FLAG_NOT_NULL | REPLY_FLAG_UNSIGNED | REPLY_FLAG_BINARY, 0, \
-            0                                                                                      \
     }
 #define SIGNED(name, type)                                                                         \
     {                                                                                              \
         name, REPLY_TYPE_##type, REPLY_FLAG_NOT_NULL | REPLY_FLAG_BINARY, 0, 0                     \
     }
-
-static bool end_of_statement(struct query *q)
-{
-    return sql_at_end(&q->sql) || query_fail_syntax(q);
-}
 
 static void cell_text(struct query *q, const char *text)
 {
@@ -46,12 +34,6 @@ static void row_begin(struct query *q)
 static void row_end(struct query *q)
 {
     reply_writer_row_end(&q->writer);
-}
-
-static bool rows_end(struct query *q)
-{
-    reply_writer_rows_end(&q->writer);
-    return !q->failed;
 }
 
 /* LIKE 'pattern', WHERE condition, or neither. */
@@ -83,7 +65,7 @@ static bool take_filter(struct query *q, struct filter *f)
         if (!ok)
             return false;
     }
-    return end_of_statement(q);
+    return query_end(q);
 }
 
 static bool passes(struct query *q, const struct filter *f, const struct query_row *row)
@@ -143,7 +125,7 @@ static bool show_log_status(struct query *q)
                                                   TEXT("Binlog_Do_DB"), TEXT("Binlog_Ignore_DB"),
                                                   TEXT("Executed_Gtid_Set")};
     size_t n = COUNT_OF(columns) - q->facts.mariadb;
-    if (!end_of_statement(q) || !need_status(q))
+    if (!query_end(q) || !need_status(q))
         return false;
     rows_head(q, columns, n);
     if (*q->facts.file) {
@@ -180,7 +162,7 @@ static bool show_logs(struct query *q)
 {
     static const struct reply_column columns[] = {TEXT("Log_name"), NUMBER("File_size", LONGLONG),
                                                   TEXT("Encrypted")};
-    if (!end_of_statement(q) || !need_status(q))
+    if (!query_end(q) || !need_status(q))
         return false;
     rows_head(q, columns, shows_encryption(q) ? 3 : 2);
     if (q->env->each_log)
@@ -203,7 +185,7 @@ static void replica_row(void *arg, const struct admin_replica *r)
 
 static bool show_replicas(struct query *q, const struct reply_column *columns, size_t n)
 {
-    if (!end_of_statement(q) || !query_need(q, ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"))
+    if (!query_end(q) || !query_need(q, ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"))
         return false;
     rows_head(q, columns, n - q->facts.mariadb);
     if (q->env->each_replica)
@@ -225,146 +207,6 @@ static bool show_replicas_old(struct query *q)
                                                   NUMBER("Port", LONG), NUMBER("Master_id", LONG),
                                                   TEXT("Slave_UUID")};
     return show_replicas(q, columns, COUNT_OF(columns));
-}
-
-/* In the order of MySQL 8.4. */
-static const struct reply_column replica_status_columns[] = {
-    TEXT("Replica_IO_State"),
-    TEXT("Source_Host"),
-    TEXT("Source_User"),
-    NUMBER("Source_Port", LONG),
-    NUMBER("Connect_Retry", LONG),
-    TEXT("Source_Log_File"),
-    NUMBER("Read_Source_Log_Pos", LONGLONG),
-    TEXT("Relay_Log_File"),
-    NUMBER("Relay_Log_Pos", LONGLONG),
-    TEXT("Relay_Source_Log_File"),
-    TEXT("Replica_IO_Running"),
-    TEXT("Replica_SQL_Running"),
-    TEXT("Replicate_Do_DB"),
-    TEXT("Replicate_Ignore_DB"),
-    TEXT("Replicate_Do_Table"),
-    TEXT("Replicate_Ignore_Table"),
-    TEXT("Replicate_Wild_Do_Table"),
-    TEXT("Replicate_Wild_Ignore_Table"),
-    NUMBER("Last_Errno", LONG),
-    TEXT("Last_Error"),
-    NUMBER("Skip_Counter", LONG),
-    NUMBER("Exec_Source_Log_Pos", LONGLONG),
-    NUMBER("Relay_Log_Space", LONGLONG),
-    TEXT("Until_Condition"),
-    TEXT("Until_Log_File"),
-    NUMBER("Until_Log_Pos", LONGLONG),
-    TEXT("Source_SSL_Allowed"),
-    TEXT("Source_SSL_CA_File"),
-    TEXT("Source_SSL_CA_Path"),
-    TEXT("Source_SSL_Cert"),
-    TEXT("Source_SSL_Cipher"),
-    TEXT("Source_SSL_Key"),
-    NUMBER("Seconds_Behind_Source", LONGLONG),
-    TEXT("Source_SSL_Verify_Server_Cert"),
-    NUMBER("Last_IO_Errno", LONG),
-    TEXT("Last_IO_Error"),
-    NUMBER("Last_SQL_Errno", LONG),
-    TEXT("Last_SQL_Error"),
-    TEXT("Replicate_Ignore_Server_Ids"),
-    NUMBER("Source_Server_Id", LONG),
-    TEXT("Source_UUID"),
-    TEXT("Source_Info_File"),
-    NUMBER("SQL_Delay", LONG),
-    NUMBER("SQL_Remaining_Delay", LONG),
-    TEXT("Replica_SQL_Running_State"),
-    NUMBER("Source_Retry_Count", LONGLONG),
-    TEXT("Source_Bind"),
-    TEXT("Last_IO_Error_Timestamp"),
-    TEXT("Last_SQL_Error_Timestamp"),
-    TEXT("Source_SSL_Crl"),
-    TEXT("Source_SSL_Crlpath"),
-    TEXT("Retrieved_Gtid_Set"),
-    TEXT("Executed_Gtid_Set"),
-    NUMBER("Auto_Position", LONG),
-    TEXT("Replicate_Rewrite_DB"),
-    TEXT("Channel_Name"),
-    TEXT("Source_TLS_Version"),
-    TEXT("Source_public_key_path"),
-    NUMBER("Get_Source_public_key", LONG),
-    TEXT("Network_Namespace")};
-
-/* In the order of MySQL 5.7. */
-static const struct reply_column slave_status_columns[] = {
-    TEXT("Slave_IO_State"),
-    TEXT("Master_Host"),
-    TEXT("Master_User"),
-    NUMBER("Master_Port", LONG),
-    NUMBER("Connect_Retry", LONG),
-    TEXT("Master_Log_File"),
-    NUMBER("Read_Master_Log_Pos", LONGLONG),
-    TEXT("Relay_Log_File"),
-    NUMBER("Relay_Log_Pos", LONGLONG),
-    TEXT("Relay_Master_Log_File"),
-    TEXT("Slave_IO_Running"),
-    TEXT("Slave_SQL_Running"),
-    TEXT("Replicate_Do_DB"),
-    TEXT("Replicate_Ignore_DB"),
-    TEXT("Replicate_Do_Table"),
-    TEXT("Replicate_Ignore_Table"),
-    TEXT("Replicate_Wild_Do_Table"),
-    TEXT("Replicate_Wild_Ignore_Table"),
-    NUMBER("Last_Errno", LONG),
-    TEXT("Last_Error"),
-    NUMBER("Skip_Counter", LONG),
-    NUMBER("Exec_Master_Log_Pos", LONGLONG),
-    NUMBER("Relay_Log_Space", LONGLONG),
-    TEXT("Until_Condition"),
-    TEXT("Until_Log_File"),
-    NUMBER("Until_Log_Pos", LONGLONG),
-    TEXT("Master_SSL_Allowed"),
-    TEXT("Master_SSL_CA_File"),
-    TEXT("Master_SSL_CA_Path"),
-    TEXT("Master_SSL_Cert"),
-    TEXT("Master_SSL_Cipher"),
-    TEXT("Master_SSL_Key"),
-    NUMBER("Seconds_Behind_Master", LONGLONG),
-    TEXT("Master_SSL_Verify_Server_Cert"),
-    NUMBER("Last_IO_Errno", LONG),
-    TEXT("Last_IO_Error"),
-    NUMBER("Last_SQL_Errno", LONG),
-    TEXT("Last_SQL_Error"),
-    TEXT("Replicate_Ignore_Server_Ids"),
-    NUMBER("Master_Server_Id", LONG),
-    TEXT("Master_UUID"),
-    TEXT("Master_Info_File"),
-    NUMBER("SQL_Delay", LONG),
-    NUMBER("SQL_Remaining_Delay", LONG),
-    TEXT("Slave_SQL_Running_State"),
-    NUMBER("Master_Retry_Count", LONGLONG),
-    TEXT("Master_Bind"),
-    TEXT("Last_IO_Error_Timestamp"),
-    TEXT("Last_SQL_Error_Timestamp"),
-    TEXT("Master_SSL_Crl"),
-    TEXT("Master_SSL_Crlpath"),
-    TEXT("Retrieved_Gtid_Set"),
-    TEXT("Executed_Gtid_Set"),
-    NUMBER("Auto_Position", LONG),
-    TEXT("Replicate_Rewrite_DB"),
-    TEXT("Channel_Name"),
-    TEXT("Master_TLS_Version")};
-
-/* binlogd applies nothing, and how it copies is told by `binlogd status`: no rows. */
-static bool show_replica_status(struct query *q)
-{
-    if (!end_of_statement(q) || !need_status(q))
-        return false;
-    rows_head(q, replica_status_columns, COUNT_OF(replica_status_columns));
-    return rows_end(q);
-}
-
-static bool show_slave_status(struct query *q)
-{
-    if (!end_of_statement(q) || !need_status(q))
-        return false;
-    rows_head(q, slave_status_columns, COUNT_OF(slave_status_columns));
-    return rows_end(q);
 }
 
 struct thread_rows {
@@ -397,12 +239,14 @@ static void thread_row(void *arg, const struct admin_thread *t)
 
 static bool show_threads(struct query *q, size_t info_max)
 {
-    static const struct reply_column columns[] = {
-        SIGNED("Id", LONGLONG), TEXT("User"),         TEXT("Host"),      NULLABLE("db"),
-        TEXT("Command"),        SIGNED("Time", LONG), NULLABLE("State"), NULLABLE("Info")};
+    struct reply_column columns[] = {SIGNED("Id", LONGLONG), TEXT("User"),    TEXT("Host"),
+                                     NULLABLE("db"),         TEXT("Command"), SIGNED("Time", LONG),
+                                     NULLABLE("State"),      NULLABLE("Info")};
     struct thread_rows rows = {q, info_max};
-    if (!end_of_statement(q))
+    if (!query_end(q))
         return false;
+    if (info_max == SIZE_MAX)
+        columns[COUNT_OF(columns) - 1].type = REPLY_TYPE_LONG_BLOB;
     rows_head(q, columns, COUNT_OF(columns));
     if (q->env->each_thread)
         q->env->each_thread(q->env->ctx, thread_row, &rows);
@@ -434,27 +278,26 @@ static bool show_status(struct query *q)
     return show_vars(q, vars_status_at, SQL_SCOPE_SESSION);
 }
 
-static bool show_warnings(struct query *q)
+enum diagnostic { DIAGNOSTIC_ALL, DIAGNOSTIC_ERRORS };
+
+static bool has_diagnostic(const struct query *q, enum diagnostic which)
+{
+    const struct admin_session *s = q->session;
+    return s->warning_code && (which == DIAGNOSTIC_ALL || !s->warning_is_note);
+}
+
+static bool show_diagnostics(struct query *q, enum diagnostic which)
 {
     static const struct reply_column columns[] = {TEXT("Level"), NUMBER("Code", LONG),
                                                   TEXT("Message")};
-    uint64_t limit = UINT64_MAX, count = UINT64_MAX;
+    uint64_t skip, count;
     q->keep_warning = true;
-    if (sql_take(&q->sql, "limit")) {
-        if (!sql_take_u64(&q->sql, &limit))
-            return query_fail_syntax(q);
-        if (sql_take(&q->sql, ",")) {
-            if (!sql_take_u64(&q->sql, &count))
-                return query_fail_syntax(q);
-            limit = limit ? 0 : count;
-        }
-    }
-    if (!end_of_statement(q))
+    if (!query_take_limit(q, &skip, &count) || !query_end(q))
         return false;
     rows_head(q, columns, COUNT_OF(columns));
-    if (q->session->warning_code && limit) {
+    if (has_diagnostic(q, which) && !skip && count) {
         row_begin(q);
-        cell_text(q, "Error");
+        cell_text(q, q->session->warning_is_note ? "Note" : "Error");
         reply_writer_cell_u64(&q->writer, q->session->warning_code);
         cell_text(q, q->session->warning);
         row_end(q);
@@ -462,27 +305,37 @@ static bool show_warnings(struct query *q)
     return rows_end(q);
 }
 
-static bool count_warnings(struct query *q, const char *name)
+static bool show_warnings(struct query *q)
+{
+    return show_diagnostics(q, DIAGNOSTIC_ALL);
+}
+
+static bool show_errors(struct query *q)
+{
+    return show_diagnostics(q, DIAGNOSTIC_ERRORS);
+}
+
+static bool count_diagnostics(struct query *q, const char *name, enum diagnostic which)
 {
     const struct reply_column column = {name, REPLY_TYPE_LONGLONG, 0, 0, 0};
     q->keep_warning = true;
-    if (!end_of_statement(q))
+    if (!query_end(q))
         return false;
     rows_head(q, &column, 1);
     row_begin(q);
-    reply_writer_cell_u64(&q->writer, q->session->warning_code != 0);
+    reply_writer_cell_u64(&q->writer, has_diagnostic(q, which));
     row_end(q);
     return rows_end(q);
 }
 
 static bool show_warning_count(struct query *q)
 {
-    return count_warnings(q, "@@session.warning_count");
+    return count_diagnostics(q, "@@session.warning_count", DIAGNOSTIC_ALL);
 }
 
 static bool show_error_count(struct query *q)
 {
-    return count_warnings(q, "@@session.error_count");
+    return count_diagnostics(q, "@@session.error_count", DIAGNOSTIC_ERRORS);
 }
 
 /* A heading that may end in the pattern asked for. */
@@ -559,7 +412,7 @@ static bool show_grants(struct query *q)
     if (sql_match(&q->sql, "for current_user") && !sql_at_end(&q->sql) &&
         !sql_match(&q->sql, "( )"))
         return query_fail_syntax(q);
-    if (!end_of_statement(q))
+    if (!query_end(q))
         return false;
     size_t n = strlen(q->session->user) + sizeof("Grants for @%");
     uint8_t *name = query_alloc(q, n);
@@ -584,7 +437,7 @@ static bool show_binlog_events(struct query *q)
     }
     if (sql_take(&q->sql, "from") && !sql_take_u64(&q->sql, &e.position))
         return query_fail_syntax(q);
-    if (!query_take_limit(q, &e.skip, &e.count) || !end_of_statement(q))
+    if (!query_take_limit(q, &e.skip, &e.count) || !query_end(q))
         return false;
     if (!query_need(q, ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"))
         return false;
@@ -614,7 +467,8 @@ bool show_statement(struct query *q)
         {"replica status", show_replica_status},
         {"processlist", show_processlist},
         {"full processlist", show_full_processlist},
-        {"warnings|errors", show_warnings},
+        {"warnings", show_warnings},
+        {"errors", show_errors},
         {"count ( * ) warnings", show_warning_count},
         {"count ( * ) errors", show_error_count},
         {"databases|schemas", show_databases},

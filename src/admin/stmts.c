@@ -31,6 +31,35 @@ void rows_cell(struct query *q, struct bytes text)
         reply_writer_cell(&q->writer, ""); /* the answer becomes an error */
 }
 
+bool rows_end(struct query *q)
+{
+    reply_writer_rows_end(&q->writer);
+    return !q->failed;
+}
+
+bool query_end(struct query *q)
+{
+    return sql_at_end(&q->sql) || query_fail_syntax(q);
+}
+
+bool query_ok_note(struct query *q, uint16_t code, const char *message)
+{
+    session_warn(q->session, code, message);
+    q->session->warning_is_note = true;
+    q->keep_warning = true;
+    reply_writer_ok(&q->writer, 1);
+    return true;
+}
+
+bool query_command(struct query *q, enum admin_command command)
+{
+    struct admin_error e = {ER_NOT_SUPPORTED_YET, "This statement is not supported yet"};
+    if (!q->env->command || !q->env->command(q->env->ctx, command, &e))
+        return query_fail(q, e.code, "%s", e.text);
+    reply_writer_ok(&q->writer, 0);
+    return true;
+}
+
 bool query_take_limit(struct query *q, uint64_t *skip, uint64_t *count)
 {
     *skip = 0;
@@ -285,6 +314,11 @@ static bool run_statement(struct query *q)
         {"do", do_statement},
         {"begin|commit|rollback", transaction_statement},
         {"start transaction", start_transaction},
+        {"start", start_replica},
+        {"stop", stop_replica},
+        {"reset", reset_replica},
+        {"flush", flush_statement},
+        {"shutdown", shutdown_statement},
     };
     if (sql_at_end(&q->sql))
         return query_fail(q, ER_EMPTY_QUERY, "Query was empty");

@@ -74,6 +74,7 @@ value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
                                 value(tls_version, bytes_str(f->ssl ? "TLSv1.2,TLSv1.3" : ""))
                                     value(version, bytes_str(f->version)) value(
                                         warning_count, truth(v->session->warning_code != 0))
+value(error_count, truth(v->session->warning_code && !v->session->warning_is_note))
 
                                         value(aborted_clients, number(v, f->aborted_clients)) value(
                                             aborted_connects,
@@ -156,7 +157,7 @@ static const struct vars_entry system_table[] = {
     {"default_storage_engine", VARS_TEXT, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("InnoDB")},
     {"div_precision_increment", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("4")},
     {"enforce_gtid_consistency", VARS_TEXT, VARS_GLOBAL, VARS_MYSQL, READ_ONLY, FROM(enforce_gtid)},
-    {"error_count", VARS_NUMBER, VARS_SESSION, VARS_ANY, READ_ONLY, FROM(warning_count)},
+    {"error_count", VARS_NUMBER, VARS_SESSION, VARS_ANY, READ_ONLY, FROM(error_count)},
     {"event_scheduler", VARS_TEXT, VARS_GLOBAL, VARS_ANY, READ_ONLY, FIXED("OFF")},
     {"explicit_defaults_for_timestamp", VARS_BOOL, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
     {"foreign_key_checks", VARS_BOOL, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},

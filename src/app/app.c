@@ -5,6 +5,7 @@
 #include "app/retention.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control.h"
 #include "dumper/dumper.h"
 #include "mysql/auth.h"
 #include "serve.h"
@@ -40,6 +41,8 @@ struct app {
     struct dumper *dumper; /* NULL without [dumper] */
     struct serve *serve;
     struct retention *retention;
+    struct control control;
+    struct ev_timer shutdown; /* lets the answer to SHUTDOWN go out */
     enum app_exit exit;
 };
 
@@ -309,13 +312,30 @@ static void reload(struct app *a)
     log_info("app", "configuration reloaded");
 }
 
-static void reopen_log(struct app *a)
+static int reopen_log(void *ctx, struct err *err)
 {
-    struct err err;
-    if (log_open(a->config.log.file, a->config.log.level, &err) < 0)
-        log_error("app", "%s", err.text);
-    else
-        log_info("app", "log reopened");
+    struct app *a = ctx;
+    if (log_open(a->config.log.file, a->config.log.level, err) < 0) {
+        log_error("app", "%s", err->text);
+        return -1;
+    }
+    log_info("app", "log reopened");
+    return 0;
+}
+
+static void on_shutdown(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+    (void)loop;
+    (void)revents;
+    stop(t->data, APP_OK);
+}
+
+static void shut_down(void *ctx)
+{
+    struct app *a = ctx;
+    ev_timer_init(&a->shutdown, on_shutdown, 0, 0);
+    a->shutdown.data = a;
+    ev_timer_start(a->loop, &a->shutdown);
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
@@ -323,6 +343,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
     (void)loop;
     (void)revents;
     struct app *a = w->data;
+    struct err logged;
     switch (w->signum) {
     case SIGHUP:
         sd_notify(0, "RELOADING=1");
@@ -330,7 +351,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
         sd_notify(0, "READY=1");
         break;
     case SIGUSR1:
-        reopen_log(a);
+        (void)reopen_log(a, &logged);
         break;
     default:
         log_info("app", "signal %d: stopping", w->signum);
@@ -390,7 +411,8 @@ static int open_parts(struct app *a, struct err *err)
     } else {
         store_set_events(a->store, &store_events, a);
     }
-    struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config};
+    a->control = (struct control){a->dumper, a->store, &a->config, shut_down, reopen_log, a};
+    struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config, &a->control};
     a->serve = serve_new(&serve, err);
     if (!a->serve)
         return -1;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control.h"
 #include "mysql/errcode.h"
 #include "mysql/reply_writer.h"
 #include "net/listener.h"
@@ -399,6 +400,20 @@ static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes name, uint64_t posit
     return ADMIN_GTID_POS_LATER;
 }
 
+/* ---- the source, and what statements change ---- */
+
+static bool tell_source(void *ctx, struct admin_source *source)
+{
+    struct serve *s = ctx;
+    return control_source(s->opts.control, source);
+}
+
+static bool command(void *ctx, enum admin_command what, struct admin_error *e)
+{
+    struct serve *s = ctx;
+    return control_command(s->opts.control, what, e);
+}
+
 /* ---- SQL of a session ---- */
 
 static struct admin_env env_of(struct serve *s)
@@ -412,6 +427,8 @@ static struct admin_env env_of(struct serve *s)
         .kill = kill_session,
         .gtid_pos = gtid_pos,
         .binlog_events = binlog_events,
+        .source = tell_source,
+        .command = command,
     };
 }
 

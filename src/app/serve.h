@@ -9,6 +9,7 @@
 #include "dumper/dumper.h"
 #include "replica/hub.h"
 
+struct control;
 struct serve;
 
 struct serve_opts {
@@ -17,6 +18,7 @@ struct serve_opts {
     struct store *store;
     struct dumper *dumper; /* NULL without [dumper]; told when replicas have acknowledged more */
     const struct config *config;
+    struct control *control; /* for what statements change */
 };
 
 /* NULL when an address cannot be had or a certificate not be read. Without an address in the

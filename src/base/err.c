@@ -10,6 +10,7 @@ static void __attribute__((format(printf, 3, 0)))
 fill(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
 {
     e->kind = kind;
+    e->code = 0;
     vsnprintf(e->text, sizeof e->text, fmt, ap);
 }
 

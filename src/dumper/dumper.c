@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dumper/history.h"
+#include "mysql/errcode.h"
 #include "mysql/repl.h"
 
 #include <inttypes.h>
@@ -61,10 +62,12 @@ struct dumper {
     bool restart_store; /* the journal stopped and must be started anew before the next dump */
     bool new_epoch;     /* begin one before the next dump */
     struct binfile_name join; /* with which file of its source it begins; text "": as start says */
-    bool from_start;    /* compare the last file from its start */
-    struct err err;     /* why the connection was closed by us; text "" otherwise */
+    bool from_start;          /* compare the last file from its start */
+    struct err err;           /* why the connection was closed by us; text "" otherwise */
     char last_error[600];
     struct point begun; /* T when the present dump began */
+    unsigned last_error_code;
+    int64_t last_error_us;
     uint64_t connects;
     uint64_t acks_sent;
     uint64_t ack_us;
@@ -81,6 +84,7 @@ const char *dumper_state_name(enum dumper_state state)
         [DUMPER_PROTECTING] = "PROTECTING", [DUMPER_ASYNC] = "ASYNC",
         [DUMPER_WAIT_SPACE] = "WAIT_SPACE", [DUMPER_FAILED] = "FAILED",
         [DUMPER_DIVERGED] = "DIVERGED",     [DUMPER_CORRUPT] = "CORRUPT",
+        [DUMPER_STOPPED] = "STOPPED",
     };
     return names[state];
 }
@@ -150,20 +154,54 @@ static void enter(struct dumper *d, enum dumper_phase phase)
 
 static void begin(struct dumper *d);
 
-/* Logs each reason once, until it changes or a dump has begun in between. */
-static void note_error(struct dumper *d, const char *what)
+/* The number that MySQL gives for what err tells, in the phase that it ended. */
+static unsigned error_code(const struct dumper *d, const struct err *err)
 {
-    if (strcmp(d->last_error, what) == 0) {
-        log_debug("dumper", "the same again");
-        return;
+    if (err->code)
+        return err->code;
+    switch (err->kind) {
+    case ERR_NO_SPACE:
+        return ER_DISK_FULL;
+    case ERR_OTHER:
+        return d->phase == PHASE_STREAMING ? CR_SERVER_LOST : CR_CONN_HOST_ERROR;
+    case ERR_USAGE:
+    case ERR_IO:
+    case ERR_DIVERGED:
+    case ERR_CORRUPT:
+    case ERR_LONG:
+        break;
     }
-    snprintf(d->last_error, sizeof d->last_error, "%s", what);
-    log_warn("dumper", "%s", what);
+    return ER_REPLICA_FATAL_ERROR;
+}
+
+static void keep_error(struct dumper *d, const struct err *err)
+{
+    snprintf(d->last_error, sizeof d->last_error, "%s", err->text);
+    d->last_error_code = error_code(d, err);
+    d->last_error_us = clock_wall_us();
+}
+
+static void clear_error(struct dumper *d)
+{
+    d->last_error[0] = 0;
+    d->last_error_code = 0;
+    d->last_error_us = 0;
+}
+
+/* Logs each reason once, until it changes or a dump has begun in between. */
+static void note_error(struct dumper *d, const struct err *err)
+{
+    bool again = strcmp(d->last_error, err->text) == 0;
+    keep_error(d, err);
+    if (again)
+        log_debug("dumper", "the same again");
+    else
+        log_warn("dumper", "%s", err->text);
 }
 
 static void back_off(struct dumper *d, const struct err *err)
 {
-    note_error(d, err->text);
+    note_error(d, err);
     set_state(d, DUMPER_CONNECTING);
     if (err->kind == ERR_LONG)
         d->retry_ms = d->opts.retry_max_ms;
@@ -173,7 +211,7 @@ static void back_off(struct dumper *d, const struct err *err)
 
 static void end_for_good(struct dumper *d, enum dumper_state state, const struct err *err)
 {
-    snprintf(d->last_error, sizeof d->last_error, "%s", err->text);
+    keep_error(d, err);
     log_error("dumper", "%s", err->text);
     enter(d, PHASE_STOPPED);
     set_state(d, state);
@@ -190,7 +228,7 @@ static void conclude(struct dumper *d, const struct err *err)
         back_off(d, err);
         break;
     case ERR_NO_SPACE:
-        note_error(d, err->text);
+        note_error(d, err);
         set_state(d, DUMPER_WAIT_SPACE);
         enter(d, PHASE_NO_SPACE);
         break;
@@ -202,7 +240,7 @@ static void conclude(struct dumper *d, const struct err *err)
         break;
     case ERR_DIVERGED:
         if (d->opts.on_divergence == DUMPER_NEW_EPOCH) {
-            note_error(d, err->text);
+            note_error(d, err);
             log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
             d->new_epoch = true;
             d->join.text[0] = 0;
@@ -363,7 +401,7 @@ static void note_progress(struct dumper *d)
     if (d->stream.expect != STREAM_AT_EVENTS || !(moved || d->stream.idle))
         return;
     d->retry_ms = RETRY_FIRST_MS;
-    d->last_error[0] = 0;
+    clear_error(d);
 }
 
 static void on_stream_batch(void *ctx)
@@ -432,7 +470,8 @@ static enum source_verdict check_other_source(const struct dumper *d, struct err
     if (d->opts.on_divergence == DUMPER_STOP)
         return SOURCE_REFUSED;
     if (facts->gtids_known && !gtid_set_empty(store_gtids(d->opts.store)))
-        return history_check(facts, store_gtids(d->opts.store), err) < 0 ? SOURCE_REFUSED : SOURCE_JOINS;
+        return history_check(facts, store_gtids(d->opts.store), err) < 0 ? SOURCE_REFUSED
+                                                                         : SOURCE_JOINS;
     if (d->opts.on_divergence == DUMPER_FAILOVER)
         err_kind_set(err, ERR_DIVERGED,
                      "this source is %s, but what is stored comes from %s: without GTIDs on both "
@@ -449,7 +488,8 @@ static enum source_verdict check_source(struct dumper *d, struct err *err)
         return store_new_epoch(store, now, err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
     if (strcasecmp(stored, now) != 0)
         return check_other_source(d, err);
-    return history_check(&d->setup.facts, store_gtids(store), err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
+    return history_check(&d->setup.facts, store_gtids(store), err) < 0 ? SOURCE_REFUSED
+                                                                       : SOURCE_OURS;
 }
 
 /* COM_BINLOG_DUMP_GTID carries 64-bit positions and leaves the format description as it is in the
@@ -820,9 +860,13 @@ static void on_room(void *ctx)
 static void on_store_failed(void *ctx, const struct err *err)
 {
     struct dumper *d = ctx;
-    if (d->phase == PHASE_STOPPED)
+    if (d->phase == PHASE_STOPPED && d->state != DUMPER_STOPPED)
         return; /* it ended for good for another reason */
     d->restart_store = err->kind == ERR_NO_SPACE || err->kind == ERR_DIVERGED;
+    if (d->phase == PHASE_STOPPED && d->restart_store) {
+        note_error(d, err); /* the next start finds out whether it is still so */
+        return;
+    }
     if (d->channel.conn) {
         give_up(d, err);
         return;
@@ -858,7 +902,37 @@ struct dumper *dumper_new(const struct dumper_opts *opts)
 
 void dumper_start(struct dumper *d)
 {
+    d->retry_ms = RETRY_FIRST_MS;
+    clear_error(d);
+    set_state(d, DUMPER_CONNECTING);
     begin(d);
+}
+
+static void close_all(struct dumper *d, const char *reason)
+{
+    enter(d, PHASE_STOPPED);
+    ev_timer_stop(d->opts.loop, &d->gather);
+    addr_lookup_cancel(d->lookup);
+    d->lookup = NULL;
+    channel_close(&d->channel, "%s", reason);
+}
+
+void dumper_stop(struct dumper *d)
+{
+    close_all(d, "stopped by the operator");
+    set_state(d, DUMPER_STOPPED);
+}
+
+bool dumper_stopped(const struct dumper *d)
+{
+    return d->phase == PHASE_STOPPED;
+}
+
+void dumper_forget(struct dumper *d)
+{
+    clear_error(d);
+    d->setup.facts.server_id = 0;
+    d->setup.facts.source[0] = 0;
 }
 
 void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
@@ -871,7 +945,7 @@ void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
     if (d->phase != PHASE_BACKOFF)
         return;
     d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
-    d->last_error[0] = 0;
+    clear_error(d);
     begin(d);
 }
 
@@ -887,11 +961,8 @@ void dumper_free(struct dumper *d)
     if (!d)
         return;
     store_set_events(d->opts.store, NULL, NULL); /* files may still be being removed */
-    enter(d, PHASE_STOPPED);
-    ev_timer_stop(d->opts.loop, &d->gather);
+    close_all(d, "binlogd stops");
     downstream_fini(&d->downstream);
-    addr_lookup_cancel(d->lookup);
-    channel_close(&d->channel, "binlogd stops");
     channel_fini(&d->channel);
     login_fini(&d->login);
     monitor_fini(&d->monitor);
@@ -911,6 +982,32 @@ static int64_t seconds_behind(const struct dumper *d)
     int64_t source_now = (clock_wall_us() + d->setup.facts.clock_ahead_us) / 1000000;
     int64_t behind = source_now - d->stream.last_timestamp;
     return behind > 0 ? behind : 0;
+}
+
+static enum dumper_io io_of(const struct dumper *d)
+{
+    switch (d->phase) {
+    case PHASE_STOPPED:
+        return DUMPER_IO_STOPPED;
+    case PHASE_SETTLING:
+    case PHASE_REPLICAS:
+    case PHASE_RESOLVING:
+    case PHASE_DIALLING:
+    case PHASE_LOGIN:
+        break;
+    case PHASE_BACKOFF:
+        return d->connects ? DUMPER_IO_RECONNECTING : DUMPER_IO_CONNECTING;
+    case PHASE_SETUP:
+    case PHASE_JOINING:
+        return DUMPER_IO_CHECKING;
+    case PHASE_STREAMING:
+        if (d->stream.expect == STREAM_AT_ROTATE)
+            return DUMPER_IO_REQUESTING;
+        return d->state == DUMPER_CATCHING_UP ? DUMPER_IO_QUEUEING : DUMPER_IO_WAITING;
+    case PHASE_NO_SPACE:
+        return DUMPER_IO_NO_SPACE;
+    }
+    return DUMPER_IO_CONNECTING;
 }
 
 bool dumper_gtid_mode(const struct dumper *d)
@@ -934,6 +1031,11 @@ void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
         .transactions_without = d->transactions_without,
         .seconds_behind = seconds_behind(d),
         .last_error = d->last_error,
+        .last_error_code = d->last_error_code,
+        .last_error_us = d->last_error_us,
+        .io = io_of(d),
+        .source_id = d->setup.facts.server_id,
+        .source_uuid = d->setup.facts.source,
         .version = d->version,
         .source = &d->monitor.facts,
         .unsafe = d->unsafe,

@@ -400,6 +400,8 @@ enum setup_result setup_feed(struct setup *s, struct bytes payload, struct err *
         break;
     case RESULTSET_ERR:
         rc = step->on_error ? step->on_error(s, err) : server_error(s, err);
+        if (rc < 0)
+            err->code = s->reply.error.code;
         break;
     case RESULTSET_BROKEN:
         rc = -1;

@@ -23,6 +23,27 @@ void stream_start(struct stream *st, struct store *store, struct ack_queue *acks
 
 /* ---- what ends a dump ---- */
 
+static int judge_error(const struct stream *st, const struct reply_err *e, struct err *err)
+{
+    if (strstr(e->message, "ame server_uuid/server_id") || strstr(e->message, "lave with the same"))
+        return err_kind_set(err, ERR_LONG,
+                            "another replica has the same server_id or server_uuid: error %u: %s",
+                            e->code, e->message);
+    if (strstr(e->message, "inary log is not open"))
+        return err_kind_set(err, ERR_LONG,
+                            "the source writes no binary log: start it with log_bin (error %u: %s)",
+                            e->code, e->message);
+    bool lost = strstr(e->message, "file size") || strstr(e->message, "impossible position") ||
+                strstr(e->message, "Could not find first log file") ||
+                strstr(e->message, "could not find next log");
+    if (lost && !store_empty(st->store))
+        return err_kind_set(err, ERR_DIVERGED,
+                            "the source does not have what is stored here: it was reset, restored, "
+                            "purged, or lost its last transactions: error %u: %s",
+                            e->code, e->message);
+    return err_set(err, "the source ended the dump: error %u: %s", e->code, e->message);
+}
+
 static int bad_reply(const struct stream *st, struct bytes payload, struct err *err)
 {
     struct reply_err e;
@@ -32,23 +53,8 @@ static int bad_reply(const struct stream *st, struct bytes payload, struct err *
                                   "given"
                                 : "the source ended the dump");
     reply_err_decode(&e, payload);
-    err_set(err, "the source ended the dump: error %u: %s", e.code, e.message);
-    if (strstr(e.message, "ame server_uuid/server_id") || strstr(e.message, "lave with the same"))
-        return err_kind_set(err, ERR_LONG,
-                            "another replica has the same server_id or server_uuid: error %u: %s",
-                            e.code, e.message);
-    if (strstr(e.message, "inary log is not open"))
-        return err_kind_set(err, ERR_LONG,
-                            "the source writes no binary log: start it with log_bin (error %u: %s)",
-                            e.code, e.message);
-    bool lost = strstr(e.message, "file size") || strstr(e.message, "impossible position") ||
-                strstr(e.message, "Could not find first log file") ||
-                strstr(e.message, "could not find next log");
-    if (lost && !store_empty(st->store))
-        return err_kind_set(err, ERR_DIVERGED,
-                            "the source does not have what is stored here: it was reset, restored, "
-                            "purged, or lost its last transactions: error %u: %s",
-                            e.code, e.message);
+    judge_error(st, &e, err);
+    err->code = e.code;
     return -1;
 }
 

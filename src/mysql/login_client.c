@@ -238,6 +238,7 @@ static enum login_step on_err(struct login_client *lc, struct bytes payload, str
     else if (e.code == ER_SECURE_TRANSPORT_REQUIRED)
         hint = " (set ssl_mode=required in [dumper])";
     err_set(err, "the source refuses the login: error %u: %s%s", e.code, e.message, hint);
+    err->code = e.code;
     return failed(lc);
 }
 

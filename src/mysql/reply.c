@@ -91,7 +91,9 @@ const char *reply_sqlstate(uint16_t code)
     case ER_UNKNOWN_CHARACTER_SET:
     case ER_TOO_MANY_USER_CONNECTIONS:
     case ER_SPECIFIC_ACCESS_DENIED_ERROR:
+    case ER_NONEXISTING_GRANT:
     case ER_WRONG_VALUE_FOR_VAR:
+    case ER_WRONG_TYPE_FOR_VAR:
     case ER_NOT_SUPPORTED_YET:
     case ER_SP_DOES_NOT_EXIST:
     case ER_TOO_BIG_PRECISION:

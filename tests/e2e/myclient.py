@@ -77,6 +77,16 @@ def parse_row(data):
     return tuple(row)
 
 
+def parse_type(data):
+    """(type, low byte of the flags) of a column."""
+    at = 0
+    for _ in range(6):
+        size, at = read_lenenc(data, at)
+        at += size
+    kind, flags = struct.unpack_from("<BH", data, at + 7)
+    return kind, flags & 0xFF
+
+
 def parse_error(payload):
     text = payload[3:]
     if text[:1] == b"#":
@@ -95,6 +105,7 @@ class Client:
         self.seq = 0
         self.buffer = b""
         self.columns = []
+        self.types = []
         try:
             if unix_socket:
                 self.sock = socket.socket(socket.AF_UNIX)
@@ -201,13 +212,15 @@ class Client:
         return self._read_result()
 
     def _read_result(self):
+        self.columns, self.types = [], []
         first = self.read_packet()
         if first[0] == 0xFF:
             raise parse_error(first)
         if first[0] == 0x00:
             return []
-        self.columns = [parse_row(self.read_packet())[4]
-                        for _ in range(read_lenenc(first, 0)[0])]
+        definitions = [self.read_packet() for _ in range(read_lenenc(first, 0)[0])]
+        self.columns = [parse_row(data)[4] for data in definitions]
+        self.types = [parse_type(data) for data in definitions]
         self.read_packet()
         rows = []
         while True:

@@ -14,6 +14,10 @@ struct daemon {
     enum admin_kill kill;
     struct admin_events events;
     bool no_logs;
+    bool no_source;
+    enum admin_io io;
+    bool refuses;
+    int command; /* enum admin_command, -1: none */
 };
 
 struct fixture {
@@ -87,6 +91,38 @@ static void binlog_events(void *ctx, const struct admin_events *e, struct buf *o
     wr_bytes(out, bytes_of(ok, sizeof(ok)));
 }
 
+static bool tell_source(void *ctx, struct admin_source *s)
+{
+    struct daemon *d = ctx;
+    if (d->no_source)
+        return false;
+    s->io = d->io;
+    s->host = "db1";
+    s->port = 3307;
+    s->user = "copier";
+    s->connect_retry_s = 5;
+    s->file = "mysql-bin.000002";
+    s->position = 5000000000u;
+    s->space = 6000000000u;
+    s->ssl = true;
+    s->seconds_behind = 3;
+    s->error_code = 2003;
+    s->error = "no route";
+    s->error_us = 1700000000000000;
+    s->server_id = 11;
+    s->uuid = "uuid-of-db1";
+    s->auto_position = true;
+    return true;
+}
+
+static bool do_command(void *ctx, enum admin_command command, struct admin_error *e)
+{
+    struct daemon *d = ctx;
+    d->command = (int)command;
+    *e = (struct admin_error){1105, "cannot"};
+    return !d->refuses;
+}
+
 static void begin(struct fixture *f, const char *version, unsigned rights)
 {
     bool mariadb = strstr(version, "MariaDB") != NULL;
@@ -125,8 +161,10 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                            .uptime_s = 77,
                                            .questions = 154,
                                            .threads_connected = 3};
-    f->env = (struct admin_env){&f->daemon,  give_facts,  each_log, each_replica,
-                                each_thread, kill_thread, gtid_pos, binlog_events};
+    f->daemon.command = -1;
+    f->daemon.io = ADMIN_IO_WAITING;
+    f->env = (struct admin_env){&f->daemon,  give_facts, each_log,      each_replica, each_thread,
+                                kill_thread, gtid_pos,   binlog_events, tell_source,  do_command};
     const struct admin_login login = {7, "repl", "10.0.0.1", NULL, rights};
     admin_session_init(&f->session, &login);
     buf_init(&f->packets);
@@ -296,7 +334,6 @@ static void statements_of_all_senders_are_answered(void **state)
         {"SHOW WARNINGS", "Level:253:1,Code:3:a1,Message:253:1"},
         {"SELECT @unset, @UNSET", "@unset:253:80,@UNSET:253:80 | NULL,NULL"},
         {"SELECT @@nosuch", NO_VARIABLE("nosuch")},
-        {"START REPLICA", NEAR "'START REPLICA' at line 1"},
     };
     struct fixture f;
     begin(&f, "9.7.4-binlogd", ADMIN_RIGHT_REPLICATE | ADMIN_RIGHT_STATUS);
@@ -448,6 +485,13 @@ static void rights_decide_what_is_shown(void **state)
         {"SET @@global.server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
         {"SET PERSIST server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
         {"SET GLOBAL TRANSACTION READ ONLY", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"START REPLICA", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
+        {"START SLAVE UNTIL x", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
+        {"STOP REPLICA IO_THREAD", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
+        {"RESET REPLICA ALL", ADMIN_RIGHT_ADMIN, "RELOAD"},
+        {"FLUSH LOGS", ADMIN_RIGHT_ADMIN, "RELOAD"},
+        {"FLUSH STATUS", ADMIN_RIGHT_ADMIN, "RELOAD or FLUSH_STATUS"},
+        {"SHUTDOWN", ADMIN_RIGHT_ADMIN, "SHUTDOWN"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         for (unsigned rights = 0; rights < 8; rights++) {
@@ -762,6 +806,147 @@ static void an_empty_environment_is_enough(void **state)
     (void)state;
 }
 
+static void the_source_is_shown_in_the_words_of_the_statement(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_STATUS);
+    const char *row = strstr(ask(&f, "SHOW REPLICA STATUS"), " | ");
+    assert_string_equal(
+        row, " | Waiting for source to send event,db1,copier,3307,5,mysql-bin.000002,5000000000,"
+             "mysql-bin.000002,4294967297,mysql-bin.000002,Yes,No,,,,,,,0,,0,4294967297,6000000000,"
+             "None,,0,Yes,,,,,,3,No,2003,no route,0,,,11,uuid-of-db1,,0,NULL,,0,,231114 22:13:20,,"
+             ",,u:1-5,u:1-5,1,,,,,0,");
+    const char *answer = ask(&f, "SHOW SLAVE STATUS NONBLOCKING");
+    assert_memory_equal(answer, "Slave_IO_State:253:1,Master_Host:253:1,", 38);
+    assert_non_null(strstr(answer, ",Relay_Master_Log_File:253:1,Slave_IO_Running:253:1,"));
+    assert_non_null(strstr(answer, ",Replicate_Do_DB:253:1,"));
+    assert_non_null(strstr(answer, ",Channel_Name:253:1,Master_TLS_Version:253:1 | "));
+    assert_non_null(strstr(answer, " | Waiting for master to send event,db1,"));
+    f.daemon.no_source = true;
+    assert_null(strstr(ask(&f, "SHOW REPLICA STATUS FOR CHANNEL ''"), " | "));
+    assert_string_equal(ask(&f, "SHOW REPLICA STATUS FOR CHANNEL 'x'"),
+                        "ERR 3074 HY000 Replica channel 'x' does not exist.");
+    f.daemon.facts.version = "5.6.24";
+    assert_non_null(strstr(ask(&f, "SHOW SLAVE STATUS"), ",Auto_Position:3:a1"));
+    assert_null(strstr(ask(&f, "SHOW SLAVE STATUS"), "Channel_Name"));
+    end(&f);
+    (void)state;
+}
+
+#define NOTE(code, text)                                                                           \
+    "Level:253:1,Code:3:a1,Message:253:1 | Note," #code "," text, "@@error_count:8:a0 | 0"
+
+static void replication_is_started_and_stopped_as_it_stands(void **state)
+{
+    enum { NONE = -1, RUNS, STANDS, ABSENT };
+    static const struct {
+        int is;
+        const char *sql;
+        const char *answer;
+        int command;
+    } cases[] = {
+        {STANDS, "START REPLICA", "OK", ADMIN_START_SOURCE},
+        {STANDS, "START SLAVE IO_THREAD", "OK", ADMIN_START_SOURCE},
+        {STANDS, "START REPLICA FOR CHANNEL ''", "OK", ADMIN_START_SOURCE},
+        {RUNS, "START REPLICA", "OK", NONE},
+        {STANDS, "START REPLICA SQL_THREAD",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'SQL_THREAD'", NONE},
+        {STANDS, "START REPLICA UNTIL SOURCE_LOG_POS=4",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'UNTIL'", NONE},
+        {STANDS, "START REPLICA USER='a'",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'USER'", NONE},
+        {STANDS, "START REPLICA FOR CHANNEL 'x'",
+         "ERR 3074 HY000 Replica channel 'x' does not exist.", NONE},
+        {ABSENT, "START REPLICA",
+         "ERR 1200 HY000 The server is not configured as replica; fix in config file or with "
+         "CHANGE "
+         "REPLICATION SOURCE TO",
+         NONE},
+        {ABSENT, "START SLAVE",
+         "ERR 1200 HY000 The server is not configured as slave; fix in config file or with CHANGE "
+         "MASTER TO",
+         NONE},
+        {RUNS, "STOP REPLICA", "OK", ADMIN_STOP_SOURCE},
+        {RUNS, "STOP SLAVE SQL_THREAD, IO_THREAD", "OK", ADMIN_STOP_SOURCE},
+        {RUNS, "STOP REPLICA SQL_THREAD", "OK", NONE},
+        {STANDS, "STOP REPLICA", "OK", NONE},
+        {ABSENT, "STOP REPLICA", "OK", NONE},
+        {STANDS, "RESET REPLICA", "OK", ADMIN_RESET_SOURCE},
+        {STANDS, "RESET SLAVE ALL", "OK", ADMIN_RESET_SOURCE_ALL},
+        {ABSENT, "RESET REPLICA ALL", "OK", NONE},
+        {RUNS, "RESET REPLICA",
+         "ERR 3081 HY000 This operation cannot be performed with running replication threads; run "
+         "STOP REPLICA FOR CHANNEL '' first",
+         NONE},
+        {RUNS, "RESET SLAVE ALL",
+         "ERR 1198 HY000 This operation cannot be performed with a running slave; run STOP SLAVE "
+         "first",
+         NONE},
+        {RUNS, "FLUSH LOGS", "OK", ADMIN_FLUSH_LOGS},
+        {RUNS, "FLUSH LOCAL BINARY LOGS, ERROR LOGS", "OK", ADMIN_FLUSH_LOGS},
+        {RUNS, "FLUSH BINARY LOGS", "OK", NONE},
+        {RUNS, "FLUSH TABLES", NEAR "'TABLES' at line 1", NONE},
+        {RUNS, "SHUTDOWN", "OK", ADMIN_SHUTDOWN},
+        {RUNS, "SHUTDOWN NOW", NEAR "'NOW' at line 1", NONE},
+        {RUNS, "STOP", NEAR "'' at line 1", NONE},
+        {RUNS, "STOP REPLICA SQL_THREAD,", NEAR "'' at line 1", NONE},
+        {RUNS, "RESET REPLICA FOR CHANNEL x", NEAR "'x' at line 1", NONE},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+        f.daemon.io = cases[i].is == RUNS ? ADMIN_IO_QUEUEING : ADMIN_IO_STOPPED;
+        f.daemon.no_source = cases[i].is == ABSENT;
+        const char *answer = ask(&f, cases[i].sql);
+        if (strcmp(answer, cases[i].answer) != 0 || f.daemon.command != cases[i].command)
+            print_message("statement: %s\n", cases[i].sql);
+        assert_string_equal(answer, cases[i].answer);
+        assert_int_equal(f.daemon.command, cases[i].command);
+        end(&f);
+    }
+    (void)state;
+}
+
+static void what_is_so_already_is_a_note(void **state)
+{
+    static const struct {
+        enum admin_io io;
+        const char *sql;
+        const char *shown;
+        const char *errors;
+    } cases[] = {
+        {ADMIN_IO_WAITING, "START REPLICA",
+         NOTE(3083, "Replication thread(s) for channel '' are already runnning.")},
+        {ADMIN_IO_WAITING, "START SLAVE", NOTE(1254, "Slave is already running")},
+        {ADMIN_IO_STOPPED, "STOP REPLICA",
+         NOTE(3084, "Replication thread(s) for channel '' are already stopped.")},
+        {ADMIN_IO_STOPPED, "STOP SLAVE", NOTE(1255, "Slave already has been stopped")},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+        f.daemon.io = cases[i].io;
+        assert_string_equal(ask(&f, cases[i].sql), "OK");
+        assert_string_equal(ask(&f, "SHOW WARNINGS"), cases[i].shown);
+        assert_null(strstr(ask(&f, "SHOW ERRORS"), " | "));
+        assert_string_equal(ask(&f, "SHOW COUNT(*) WARNINGS"), "@@session.warning_count:8:a0 | 1");
+        assert_string_equal(ask(&f, cases[i].sql), "OK");
+        assert_string_equal(ask(&f, "SELECT @@error_count"), cases[i].errors);
+        end(&f);
+    }
+    (void)state;
+}
+
+static void what_the_daemon_refuses_is_told(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+    f.daemon.refuses = true;
+    assert_string_equal(ask(&f, "FLUSH LOGS"), "ERR 1105 HY000 cannot");
+    end(&f);
+    (void)state;
+}
+
 /* Text of n times unit between a beginning and an end. */
 static const char *ask_repeated(struct fixture *f, const char *start, const char *unit, size_t n,
                                 const char *tail)
@@ -902,6 +1087,10 @@ int main(void)
         cmocka_unit_test(binlog_events_are_handed_over),
         cmocka_unit_test(without_logs_there_is_no_position),
         cmocka_unit_test(an_empty_environment_is_enough),
+        cmocka_unit_test(the_source_is_shown_in_the_words_of_the_statement),
+        cmocka_unit_test(replication_is_started_and_stopped_as_it_stands),
+        cmocka_unit_test(what_is_so_already_is_a_note),
+        cmocka_unit_test(what_the_daemon_refuses_is_told),
         cmocka_unit_test(too_much_is_refused_and_the_session_lives),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(any_bytes_are_answered),

@@ -1081,6 +1081,46 @@ static void failed_storage_ends(void **state)
     assert_false(peer_try_accept(peer));
 }
 
+static void stopped_dumper_closes_and_goes_on_where_it_was_when_started(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    assert_int_equal(stats().io, DUMPER_IO_QUEUEING);
+    dumper_stop(dumper);
+    assert_true(dumper_stopped(dumper));
+    assert_int_equal(stats().io, DUMPER_IO_STOPPED);
+    assert_int_equal(stats().state, DUMPER_STOPPED);
+    peer_expect_eof(peer);
+    turns(0.3); /* longer than the first wait for another try */
+    assert_false(peer_try_accept(peer));
+    assert_string_equal(stats().source_uuid, SOURCE_UUID);
+    dumper_forget(dumper);
+    assert_string_equal(stats().source_uuid, "");
+    dumper_start(dumper);
+    assert_int_equal(stats().io, DUMPER_IO_CONNECTING);
+    struct source_dump d = resume_with(&source_80, false);
+    assert_string_equal(d.file, FILE_1);
+    assert_int_equal(ended, 0);
+}
+
+static void refusal_is_told_with_its_number_and_time(void **state)
+{
+    (void)state;
+    start();
+    peer_accept(peer);
+    peer->seq = 0;
+    source_send_err(peer, 1040, "Too many connections");
+    peer_expect_eof(peer);
+    RUN_UNTIL(loop, stats().last_error_code);
+    assert_int_equal(stats().last_error_code, 1040);
+    assert_true(stats().last_error_us > 0);
+    assert_int_equal(stats().io, DUMPER_IO_CONNECTING);
+    dumper_stop(dumper); /* while it waits for the next try */
+    assert_int_equal(stats().last_error_code, 1040);
+    turns(0.3);
+    assert_false(peer_try_accept(peer));
+}
+
 static void free_in_every_phase_is_quiet(void **state)
 {
     (void)state;
@@ -1142,6 +1182,8 @@ int main(void)
         TEST(source_closing_before_an_ack_is_retried_at_once),
         TEST(flags_of_a_source_that_is_off_protect_nothing),
         TEST(failed_storage_ends),
+        TEST(stopped_dumper_closes_and_goes_on_where_it_was_when_started),
+        TEST(refusal_is_told_with_its_number_and_time),
         TEST(free_in_every_phase_is_quiet),
     };
     return RUN_TESTS(tests);

@@ -1,0 +1,26 @@
+/*
+ * What statements tell about the connection to the source, and what they change: whether it runs,
+ * the log, the end of the daemon.
+ */
+#ifndef BINLOGD_APP_CONTROL_H
+#define BINLOGD_APP_CONTROL_H
+
+#include "admin/admin.h"
+#include "app/config.h"
+#include "dumper/dumper.h"
+
+/* Belongs to the daemon, which fills it; all of it must outlive the sessions. */
+struct control {
+    struct dumper *dumper; /* NULL without [dumper] */
+    struct store *store;
+    const struct config *config;
+    void (*shutdown)(void *ctx); /* in a later turn of the loop */
+    int (*flush_logs)(void *ctx, struct err *err);
+    void *ctx;
+};
+
+/* As the callbacks of struct admin_env. */
+bool control_source(struct control *c, struct admin_source *s);
+bool control_command(struct control *c, enum admin_command command, struct admin_error *e);
+
+#endif

@@ -1,0 +1,188 @@
+"""Administration over the protocol: each statement is sent to binlogd and to a real server.
+
+Compared are the names and types of columns, error numbers and, but for errors of the syntax, their
+texts. The servers are replicas of the source that binlogd copies, so that each says what it says of
+a connection to that source.
+"""
+import os
+import unittest
+
+import lab
+import myclient
+from lab import PASSWORD, Binlogd, Mysql56, Mysql97
+
+# Accounts of binlogd by their rights, and what a server grants for the same.
+ACCOUNTS = {"boss": ("admin", "ALL"), "viewer": ("status", "REPLICATION CLIENT, PROCESS"),
+            "reader": ("replicate", "REPLICATION SLAVE")}
+
+# (statement, who: all accounts when None). The connection to the source runs.
+RUNNING = [
+    "SHOW REPLICA STATUS", "SHOW REPLICA STATUS FOR CHANNEL ''",
+    "SHOW REPLICA STATUS FOR CHANNEL 'x'", "SHOW REPLICA STATUS FOR CHANNEL x",
+    "SHOW REPLICA STATUS NOLOCK", "SHOW REPLICA STATUS LIKE 'a'", "SHOW REPLICAS",
+    "SHOW BINARY LOGS", "SHOW BINARY LOG STATUS", "SHOW BINLOG EVENTS LIMIT 1",
+    "SHOW BINLOG EVENTS IN 'nosuch'", "SHOW PROCESSLIST", "SHOW FULL PROCESSLIST",
+    "SHOW WARNINGS", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SHOW COUNT(*) ERRORS",
+    "SHOW GRANTS", "SHOW GRANTS FOR CURRENT_USER", "SHOW GRANTS FOR CURRENT_USER()",
+    "START REPLICA", "SHOW WARNINGS", "START REPLICA IO_THREAD", "START REPLICA FOR CHANNEL 'x'",
+    "START REPLICA NONSENSE", "START", "STOP REPLICA FOR CHANNEL 'x'", "STOP REPLICA IO_THREAD,",
+    "RESET REPLICA", "RESET REPLICA ALL", "RESET REPLICA FOR CHANNEL 'x'", "RESET NONSENSE",
+    "FLUSH LOGS", "FLUSH LOCAL LOGS", "FLUSH ERROR LOGS", "FLUSH NONSENSE", "FLUSH",
+    "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
+]
+STOPPED = [
+    "STOP REPLICA", "SHOW WARNINGS", "STOP REPLICA IO_THREAD", "STOP REPLICA SQL_THREAD",
+    "SHOW REPLICA STATUS", "RESET REPLICA", "SHOW REPLICA STATUS",
+]
+# The older words, for a server that has no others.
+RUNNING_OLD = [
+    "SHOW SLAVE STATUS", "SHOW SLAVE HOSTS", "SHOW MASTER LOGS", "SHOW MASTER STATUS",
+    "SHOW ALL SLAVES STATUS", "START SLAVE IO_THREAD", "SHOW WARNINGS", "RESET SLAVE",
+    "RESET SLAVE ALL", "FLUSH LOGS", "FLUSH HOSTS", "FLUSH NONSENSE", "START SLAVE NONSENSE",
+]
+STOPPED_OLD = ["STOP SLAVE", "SHOW WARNINGS", "SHOW SLAVE STATUS", "RESET SLAVE"]
+
+
+def setUpModule():
+    Binlogd.binary()
+
+
+def answer(client, sql):
+    """What a statement gets, without the rows: ("ERR", number, text) or columns and types."""
+    try:
+        client.query(sql)
+    except myclient.MyError as error:
+        return "ERR", error.code, "" if error.code == 1064 else error.text
+    return client.columns, client.types
+
+
+class Compared(unittest.TestCase):
+    def compare(self, replica, daemon, statements, accounts=ACCOUNTS):
+        for user in accounts:
+            with replica.connect(user, PASSWORD) as theirs, daemon.connect(user) as ours:
+                for sql in statements:
+                    with self.subTest(user=user, sql=sql):
+                        expected = answer(theirs, sql)
+                        self.assertEqual(answer(ours, sql), expected)
+
+    def make(self, server, *options, **keys):
+        """A source, a replica of it, and a binlogd that copies it, with the accounts."""
+        source = server(*options)
+        self.addCleanup(source.close)
+        source.create_user()
+        replica = server(*options, server_id=2)
+        self.addCleanup(replica.close)
+        for user, (_, grant) in ACCOUNTS.items():
+            replica.create_user(user, grant=grant)
+        lab.write_rows(source)
+        replica.replicate_from(source.port)
+        replica.wait_receiving()
+        daemon = Binlogd(source, users={user: lab.account(rights=rights)
+                                        for user, (rights, _) in ACCOUNTS.items()}, **keys)
+        self.addCleanup(daemon.close)
+        daemon.wait_for(r"status: state=(PROTECTING|ASYNC|CATCHING_UP)")
+        return source, replica, daemon
+
+    def test_9_7_and_binlogd_answer_alike(self):
+        source, replica, daemon = self.make(Mysql97, *lab.WITH_GTIDS)
+        self.compare(replica, daemon, RUNNING)
+        lab.wait_until(lambda: daemon.status().get("gtids") == source.query(
+            "SELECT @@gtid_executed")[0][0], 20, "all transactions")
+        for server in (replica, daemon):
+            with server.connect("boss", PASSWORD) as client:
+                client.query("STOP REPLICA")
+        self.compare(replica, daemon, STOPPED, ["boss"])
+
+    def test_5_6_and_binlogd_answer_alike(self):
+        _, replica, daemon = self.make(Mysql56, *lab.WITH_GTIDS, "--log-slave-updates")
+        self.compare(replica, daemon, RUNNING_OLD, ["boss"])
+        for server in (replica, daemon):
+            with server.connect("boss", PASSWORD) as client:
+                client.query("STOP SLAVE")
+        self.compare(replica, daemon, STOPPED_OLD, ["boss"])
+
+
+class Source(unittest.TestCase):
+    """What the statements about the source say and do."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.source = Mysql97(*lab.WITH_GTIDS)
+        cls.addClassCleanup(cls.source.close)
+        cls.source.create_user()
+        lab.write_rows(cls.source)
+
+    def setUp(self):
+        self.daemon = Binlogd(self.source, users={"repl": lab.account(),
+                                                  "boss": lab.account(rights="admin")})
+        self.addCleanup(self.daemon.close)
+        lab.wait_caught_up(self.source, self.daemon)
+
+    def boss(self, sql):
+        with self.daemon.connect("boss") as client:
+            return client.query(sql)
+
+    def shown(self):
+        with self.daemon.connect("boss") as client:
+            return client.query_dicts("SHOW REPLICA STATUS")[0]
+
+    def test_status_of_a_connection_that_is_up_to_date(self):
+        file, position = self.source.position()
+        self.daemon.wait_for(r"status: state=ASYNC")
+        row = self.shown()
+        uuid, executed = self.source.query("SELECT @@server_uuid, @@gtid_executed")[0]
+        expected = {
+            "Replica_IO_State": "Waiting for source to send event", "Source_Host": "127.0.0.1",
+            "Source_User": "repl", "Source_Port": str(self.source.port), "Source_Log_File": file,
+            "Read_Source_Log_Pos": str(position), "Relay_Source_Log_File": file,
+            "Exec_Source_Log_Pos": str(position), "Replica_IO_Running": "Yes",
+            "Replica_SQL_Running": "No", "Seconds_Behind_Source": "0", "Last_IO_Errno": "0",
+            "Last_IO_Error": "", "Source_Server_Id": "1", "Source_UUID": uuid,
+            "Executed_Gtid_Set": executed, "Retrieved_Gtid_Set": executed, "Auto_Position": "1"}
+        self.assertEqual({key: row[key] for key in expected}, expected)
+
+    def test_stop_ends_the_connection_and_start_goes_on(self):
+        before = self.daemon.copies()
+        self.boss("STOP REPLICA")
+        lab.wait_until(lambda: not self.source.sees_replica(4711), 20, "the dump's end")
+        self.assertEqual(self.daemon.status().get("state"), "STOPPED")
+        row = self.shown()
+        self.assertEqual((row["Replica_IO_Running"], row["Replica_IO_State"],
+                          row["Seconds_Behind_Source"]), ("No", "", None))
+        lab.write_rows(self.source)
+        self.boss("RESET REPLICA ALL")
+        self.assertEqual(self.daemon.copies(), before)
+        self.boss("START REPLICA")
+        lab.assert_copied(self.source, self.daemon)
+
+    def test_status_tells_why_there_is_no_connection(self):
+        self.boss("STOP REPLICA")
+        self.daemon.sections["dumper"]["password"] = "wrong"
+        self.daemon.write_config()
+        self.daemon.signal(1)
+        self.daemon.wait_for("configuration reloaded")
+        self.boss("START REPLICA")
+        lab.wait_until(lambda: self.shown()["Last_IO_Errno"] == "1045", 20, "the refusal")
+        row = self.shown()
+        self.assertIn("Access denied for user 'repl'", row["Last_IO_Error"])
+        self.assertRegex(row["Last_IO_Error_Timestamp"], r"^\d{6} \d\d:\d\d:\d\d$")
+        self.assertEqual(row["Replica_IO_Running"], "Connecting")
+
+    def test_shutdown_ends_cleanly_after_its_answer(self):
+        self.assertEqual(self.boss("SHUTDOWN"), [])
+        self.assertEqual(self.daemon.wait_exit(), 0)
+
+    def test_flush_logs_opens_the_log_file_anew(self):
+        path = f"{self.daemon.dir}/own.log"
+        self.daemon.sections["log"]["file"] = path
+        self.daemon.restart()
+        lab.wait_until(lambda: "listening on" in lab.read_text(path), 20, "the log file")
+        os.rename(path, path + ".1")
+        client = myclient.Client(self.daemon.socket, user="boss", password=PASSWORD)
+        self.addCleanup(client.close)
+        client.query("FLUSH LOGS")
+        self.assertIn("log reopened", lab.read_text(path))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
