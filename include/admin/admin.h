@@ -150,9 +150,24 @@ struct admin_events {
     uint64_t count; /* UINT64_MAX when not given */
 };
 
+/* A key of the configuration, as the global variable SECTION.KEY. */
+struct admin_setting {
+    const char *name;
+    const char *value; /* as it is written in the file */
+    bool number;       /* a whole number and nothing else */
+    bool settable;     /* while the daemon runs */
+};
+
+/* SET GLOBAL name = value. */
+struct admin_assignment {
+    const char *name;  /* of an admin_setting that is settable */
+    const char *value; /* NULL: the default */
+};
+
 /* Called once per item, in order; the strings need to live during the call only. */
 typedef void (*admin_log_fn)(void *arg, const struct admin_log *log);
 typedef void (*admin_replica_fn)(void *arg, const struct admin_replica *replica);
+typedef void (*admin_setting_fn)(void *arg, const struct admin_setting *setting);
 typedef void (*admin_thread_fn)(void *arg, const struct admin_thread *thread);
 
 enum admin_gtid_pos {
@@ -239,6 +254,10 @@ struct admin_env {
     bool (*source)(void *ctx, struct admin_source *source);
     /* False when it could not be done, and *e says why. */
     bool (*command)(void *ctx, enum admin_command command, struct admin_error *e);
+    void (*each_setting)(void *ctx, admin_setting_fn fn, void *arg);
+    /* All or nothing, until the configuration is read again; false when it cannot be, and *e says
+     * why. Rights were checked. */
+    bool (*set)(void *ctx, const struct admin_assignment *items, size_t n, struct admin_error *e);
 };
 
 /* Appends the packets of the answer to one COM_QUERY, the first with sequence number 1. What a

@@ -152,6 +152,14 @@ void config_free(struct config *c);
 /* -1 names the first key that differs and cannot change in a running daemon. */
 int config_reload_check(const struct config *old, const struct config *new, struct err *err);
 
+/* Whether its values are whole numbers and nothing else. */
+bool config_is_number(const struct config_key *k);
+/* The value of a key outside [user NAME] as it would be written in the file; secrets are hidden. */
+void config_value(const struct config *c, const struct config_key *k, struct buf *out);
+/* Sets such a key; -1 says what is allowed, and nothing has changed. Strings of the old value are
+ * gone. What depends on two keys is not checked. */
+int config_set(struct config *c, const struct config_key *k, const char *value, struct err *err);
+
 /* Appends every effective value in the form of the file, passwords as ********. */
 void config_print(const struct config *c, struct buf *out);
 /* Appends a file with every key commented out at its default, below its help. */

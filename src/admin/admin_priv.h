@@ -98,6 +98,13 @@ void session_warn(struct admin_session *s, uint16_t code, const char *message);
 /* [LIMIT n | LIMIT skip, n | LIMIT n OFFSET skip]; without it *count is UINT64_MAX. */
 bool query_take_limit(struct query *q, uint64_t *skip, uint64_t *count);
 
+/* The setting SECTION.KEY, or the one that a variable of MySQL stands for; its strings are the
+ * query's. */
+bool setting_find(struct query *q, struct bytes name, struct admin_setting *setting);
+/* Those that the session may see. */
+void settings_each(struct query *q, admin_setting_fn fn, void *arg);
+bool settings_apply(struct query *q, const struct admin_assignment *items, size_t n);
+
 /* Statements, by their first word; each takes the rest and writes the answer. */
 bool set_statement(struct query *q);
 bool show_statement(struct query *q);

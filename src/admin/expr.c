@@ -612,6 +612,13 @@ static bool take_number(struct query *q, const struct sql_token *t, struct value
 static bool system_variable(struct query *q, const struct sql_token *t, struct value *v)
 {
     const struct vars_entry *e = vars_find(&q->facts, t->value);
+    struct admin_setting setting;
+    if (!e && t->scope != SQL_SCOPE_PERSIST && setting_find(q, t->value, &setting)) {
+        *v = value_of(bytes_str(setting.value),
+                      setting.number ? REPLY_TYPE_LONGLONG : REPLY_TYPE_VAR_STRING,
+                      setting.number ? VALUE_BINARY | VALUE_UNSIGNED : 0u);
+        return !q->failed;
+    }
     if (!e || t->scope == SQL_SCOPE_PERSIST)
         return query_fail_name(q, ER_UNKNOWN_SYSTEM_VARIABLE, "Unknown system variable '", t->value,
                                "'");

@@ -1,6 +1,6 @@
 /*
  * SET: user variables are stored, session variables that drivers set are accepted without effect,
- * nothing global can be changed.
+ * and global ones are the keys of the configuration that a running daemon can change.
  *
  * All values are evaluated before the first is stored, as a source does it: an error leaves
  * everything as it was (but for the limit on variables), and @b = @a sees the old @a.
@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define GLOBALS_MAX 32
+
 struct assignment {
     struct bytes name;
     struct value value;
@@ -20,6 +22,9 @@ struct assignments {
     struct assignment *items;
     size_t n;
     size_t cap;
+    struct admin_assignment globals[GLOBALS_MAX];
+    size_t global_n;
+    bool needs_right; /* of those, what the session must not do; told when all is understood */
 };
 
 static bool take_equals(struct query *q)
@@ -41,36 +46,123 @@ static bool set_user_variable(struct query *q, struct assignments *all)
     return true;
 }
 
-static bool refuse_global(struct query *q)
+static bool may_set_global(struct query *q, struct assignments *all)
 {
-    return query_fail(q, ER_SPECIFIC_ACCESS_DENIED_ERROR,
-                      "Access denied; you need (at least one of) the SUPER or "
-                      "SYSTEM_VARIABLES_ADMIN privilege(s) for this operation");
+    if (q->session->rights & ADMIN_RIGHT_ADMIN)
+        return true;
+    all->needs_right = true;
+    return false;
 }
 
-static bool set_system_variable(struct query *q, struct bytes name, enum sql_scope scope)
+static bool unknown(struct query *q, struct bytes name)
+{
+    return query_fail_name(q, ER_UNKNOWN_SYSTEM_VARIABLE, "Unknown system variable '", name, "'");
+}
+
+static bool read_only(struct query *q, const char *name)
+{
+    return query_fail(q, ER_INCORRECT_GLOBAL_LOCAL_VAR, "Variable '%s' is a read only variable",
+                      name);
+}
+
+static char *text_of(struct query *q, struct bytes text)
+{
+    uint8_t *p = query_alloc(q, text.n + 1);
+    if (!p)
+        return NULL;
+    if (text.n)
+        memcpy(p, text.p, text.n);
+    p[text.n] = 0;
+    return (char *)p;
+}
+
+/* The value of an assignment: an expression, or a word such as ON, ANSI, DEFAULT. */
+static bool take_value(struct query *q, struct value *v)
+{
+    q->bare_words = true;
+    bool ok = expr_take(q, v);
+    q->bare_words = false;
+    return ok;
+}
+
+/* given: the name in the statement, which may be MySQL's. */
+static bool set_setting(struct query *q, const char *given, const struct admin_setting *s,
+                        struct assignments *all)
 {
     struct value v;
+    bool to_default = sql_take(&q->sql, "default");
+    if (!to_default && !take_value(q, &v))
+        return false;
+    if (!may_set_global(q, all))
+        return true;
+    if (!s->settable)
+        return read_only(q, given);
+    if (!to_default && s->number && v.column.type != REPLY_TYPE_LONGLONG)
+        return query_fail(q, ER_WRONG_TYPE_FOR_VAR, "Incorrect argument type to variable '%s'",
+                          given);
+    if (!to_default && (value_is_null(&v) || memchr(v.text.p, 0, v.text.n)))
+        return query_fail(q, ER_WRONG_VALUE_FOR_VAR,
+                          "Variable '%s' can't be set to the value of 'NULL'", given);
+    if (all->global_n == GLOBALS_MAX)
+        return query_fail(q, ER_UNKNOWN_ERROR, "More than %d global variables at a time",
+                          GLOBALS_MAX);
+    all->globals[all->global_n++] =
+        (struct admin_assignment){s->name, to_default ? NULL : text_of(q, v.text)};
+    return !q->failed;
+}
+
+static bool set_system_variable(struct query *q, struct bytes name, enum sql_scope scope,
+                                struct assignments *all)
+{
+    struct value v;
+    struct admin_setting setting;
     const struct vars_entry *e = vars_find(&q->facts, name);
+    bool is_setting = setting_find(q, name, &setting);
+    bool global = scope == SQL_SCOPE_GLOBAL || scope == SQL_SCOPE_PERSIST;
+    const char *given = e ? e->name : is_setting ? setting.name : "";
     if (!take_equals(q))
         return false;
-    if (!e)
-        return query_fail_name(q, ER_UNKNOWN_SYSTEM_VARIABLE, "Unknown system variable '", name,
-                               "'");
-    q->bare_words = true; /* ON, ANSI, DEFAULT */
-    bool ok = expr_take(q, &v);
-    q->bare_words = false;
-    if (!ok)
+    if (!e && !is_setting)
+        return unknown(q, name);
+    if (scope == SQL_SCOPE_PERSIST && may_set_global(q, all))
+        return query_fail(q, ER_NOT_SUPPORTED_YET,
+                          "This version of MySQL doesn't yet support 'SET PERSIST'");
+    if (global && is_setting)
+        return set_setting(q, given, &setting, all);
+    if (!take_value(q, &v))
         return false;
-    if (scope == SQL_SCOPE_GLOBAL || scope == SQL_SCOPE_PERSIST)
-        return refuse_global(q);
-    if (e->scope == VARS_GLOBAL)
+    if (global && !may_set_global(q, all))
+        return true;
+    if (global && e->settable && e->scope == VARS_SESSION)
+        return query_fail(q, ER_LOCAL_VARIABLE,
+                          "Variable '%s' is a SESSION variable and can't be used with SET GLOBAL",
+                          given);
+    if (global)
+        return read_only(q, given);
+    if (!e || e->scope == VARS_GLOBAL)
         return query_fail(q, ER_GLOBAL_VARIABLE,
                           "Variable '%s' is a GLOBAL variable and should be set with SET GLOBAL",
-                          e->name);
-    if (!e->settable)
-        return query_fail(q, ER_INCORRECT_GLOBAL_LOCAL_VAR, "Variable '%s' is a read only variable",
-                          e->name);
+                          given);
+    return e->settable || read_only(q, given);
+}
+
+/* A name, or SECTION.KEY. */
+static bool take_variable_name(struct query *q, struct bytes *name)
+{
+    struct bytes key;
+    if (!sql_take_name(&q->sql, name))
+        return query_fail_syntax(q);
+    if (!sql_take(&q->sql, "."))
+        return true;
+    if (!sql_take_name(&q->sql, &key))
+        return query_fail_syntax(q);
+    uint8_t *p = query_alloc(q, name->n + 1 + key.n);
+    if (!p)
+        return false;
+    memcpy(p, name->p, name->n);
+    p[name->n] = '.';
+    memcpy(p + name->n + 1, key.p, key.n);
+    *name = bytes_of(p, name->n + 1 + key.n);
     return true;
 }
 
@@ -144,18 +236,19 @@ static bool set_item(struct query *q, struct assignments *all)
         return set_user_variable(q, all);
     if (t->kind == SQL_SYSTEM_VARIABLE) {
         sql_next(&q->sql);
-        return set_system_variable(q, t->value, t->scope);
+        return set_system_variable(q, t->value, t->scope, all);
     }
     enum sql_scope scope = take_scope(q);
-    if (sql_take(&q->sql, "transaction"))
-        return set_transaction(q) && (scope != SQL_SCOPE_GLOBAL || refuse_global(q));
+    if (sql_take(&q->sql, "transaction")) {
+        if (scope == SQL_SCOPE_GLOBAL)
+            (void)may_set_global(q, all);
+        return set_transaction(q);
+    }
     if (scope == SQL_SCOPE_NONE &&
         (sql_take(&q->sql, "names") || sql_match(&q->sql, "character set") ||
          sql_take(&q->sql, "charset")))
         return set_names(q);
-    if (!sql_take_name(&q->sql, &name))
-        return query_fail_syntax(q);
-    return set_system_variable(q, name, scope);
+    return take_variable_name(q, &name) && set_system_variable(q, name, scope, all);
 }
 
 static bool store(struct query *q, const struct assignments *all)
@@ -190,9 +283,10 @@ bool set_statement(struct query *q)
         ok = set_item(q, &all);
     } while (ok && sql_take(&q->sql, ","));
     ok = ok && (sql_at_end(&q->sql) || query_fail_syntax(q));
+    ok = ok && (!all.needs_right || query_need_super(q, "SYSTEM_VARIABLES_ADMIN"));
     for (size_t i = 0; ok && i < all.n; i++)
         ok = keep_value(q, &all.items[i].value);
-    ok = ok && store(q, &all);
+    ok = ok && settings_apply(q, all.globals, all.global_n) && store(q, &all);
     free(all.items);
     if (ok)
         reply_writer_ok(&q->writer, 0);

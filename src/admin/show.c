@@ -90,6 +90,28 @@ static bool passes(struct query *q, const struct filter *f, const struct query_r
 
 typedef const struct vars_entry *(*vars_at_fn)(size_t i);
 
+static void show_var(struct query *q, const struct filter *f, const struct query_row *row)
+{
+    if (q->failed || !passes(q, f, row))
+        return;
+    row_begin(q);
+    rows_cell(q, row->name);
+    rows_cell(q, row->value);
+    row_end(q);
+}
+
+struct setting_rows {
+    struct query *q;
+    const struct filter *f;
+};
+
+static void show_setting(void *arg, const struct admin_setting *setting)
+{
+    struct setting_rows *rows = arg;
+    struct query_row row = {bytes_str(setting->name), bytes_str(setting->value)};
+    show_var(rows->q, rows->f, &row);
+}
+
 /* A session sees what is global too. */
 static bool show_vars(struct query *q, vars_at_fn at, enum sql_scope scope)
 {
@@ -104,13 +126,11 @@ static bool show_vars(struct query *q, vars_at_fn at, enum sql_scope scope)
         if (!vars_exists(e, &q->facts) || (scope == SQL_SCOPE_GLOBAL && e->scope == VARS_SESSION))
             continue;
         struct query_row row = {bytes_str(e->name), vars_shown(e, &view)};
-        if (!passes(q, &f, &row))
-            continue;
-        row_begin(q);
-        rows_cell(q, row.name);
-        rows_cell(q, row.value);
-        row_end(q);
+        show_var(q, &f, &row);
     }
+    struct setting_rows settings = {q, &f};
+    if (at == vars_system_at)
+        settings_each(q, show_setting, &settings);
     return rows_end(q);
 }
 

@@ -282,33 +282,49 @@ static void describe_dumper(struct app *a, struct dumper_opts *o)
 
 /* ---- signals ---- */
 
-static void reload(struct app *a)
+/* Makes all parts follow a->config. On -1 some may do so already. */
+static int follow_config(void *ctx, struct err *err)
 {
-    struct config fresh;
-    struct err err;
-    if (config_load(&fresh, a->config_path, &err) < 0 ||
-        config_reload_check(&a->config, &fresh, &err) < 0 ||
-        log_open(fresh.log.file, fresh.log.level, &err) < 0) {
-        log_error("app", "not reloaded, everything stays as it was: %s", err.text);
-        config_free(&fresh);
-        return;
-    }
-    if (serve_reconfigure(a->serve, &fresh, &err) < 0) {
-        log_error("app", "not reloaded, everything stays as it was: %s", err.text);
-        config_free(&fresh);
-        return;
-    }
-    struct config old = a->config;
-    a->config = fresh;
+    struct app *a = ctx;
+    if (log_open(a->config.log.file, a->config.log.level, err) < 0 ||
+        serve_reconfigure(a->serve, &a->config, err) < 0)
+        return -1;
     if (a->dumper) {
         struct dumper_opts opts;
         describe_dumper(a, &opts);
         dumper_reconfigure(a->dumper, &opts);
     }
-    config_free(&old);
     retention_reconfigure(a->retention);
     a->status_timer.repeat = a->config.log.status_interval_s;
     ev_timer_again(a->loop, &a->status_timer);
+    return 0;
+}
+
+/* Takes the configuration over when all goes well. */
+static int take_config(struct app *a, struct config *fresh, struct err *err)
+{
+    struct config old = a->config;
+    struct err ignored;
+    a->config = *fresh;
+    if (follow_config(a, err) == 0) {
+        config_free(&old);
+        return 0;
+    }
+    a->config = old;
+    (void)follow_config(a, &ignored); /* which it did before */
+    return -1;
+}
+
+static void reload(struct app *a)
+{
+    struct config fresh;
+    struct err err;
+    if (config_load(&fresh, a->config_path, &err) < 0 ||
+        config_reload_check(&a->config, &fresh, &err) < 0 || take_config(a, &fresh, &err) < 0) {
+        log_error("app", "not reloaded, everything stays as it was: %s", err.text);
+        config_free(&fresh);
+        return;
+    }
     log_info("app", "configuration reloaded");
 }
 
@@ -411,7 +427,8 @@ static int open_parts(struct app *a, struct err *err)
     } else {
         store_set_events(a->store, &store_events, a);
     }
-    a->control = (struct control){a->dumper, a->store, &a->config, shut_down, reopen_log, a};
+    a->control =
+        (struct control){a->dumper, a->store, &a->config, shut_down, reopen_log, follow_config, a};
     struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config, &a->control};
     a->serve = serve_new(&serve, err);
     if (!a->serve)

@@ -331,6 +331,29 @@ int config_reload_check(const struct config *old, const struct config *new, stru
                         differs->k.key);
 }
 
+static const struct config_entry *entry_of(const struct config_key *k)
+{
+    int i = config_entry_find(k->section, k->key);
+    BUG_ON(i < 0 || is_in(&table[i], "user"));
+    return &table[i];
+}
+
+bool config_is_number(const struct config_key *k)
+{
+    const struct config_type *type = entry_of(k)->type;
+    return type == &config_type_u16 || type == &config_type_u32;
+}
+
+void config_value(const struct config *c, const struct config_key *k, struct buf *out)
+{
+    config_entry_render(entry_of(k), c, out);
+}
+
+int config_set(struct config *c, const struct config_key *k, const char *value, struct err *err)
+{
+    return config_entry_set(entry_of(k), c, value, err);
+}
+
 /* A password that came from a file is shown by its file alone. */
 static void print_section(const char *section, const void *base, struct buf *out)
 {

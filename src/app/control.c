@@ -2,11 +2,15 @@
 #include "control.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "mysql/errcode.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#define MS_PER_SECOND 1000u
+#define MS_PER_SECOND  1000u
+#define NAME_MAX_BYTES 64
 
 static bool refuse(struct admin_error *e, uint16_t code, const char *text)
 {
@@ -84,4 +88,144 @@ bool control_command(struct control *c, enum admin_command command, struct admin
         return true;
     }
     return false;
+}
+
+/* ---- SET GLOBAL ---- */
+
+static bool is_shown(const struct config_key *k)
+{
+    return strcmp(k->section, "user") != 0 && strncmp(k->key, "password", 8) != 0;
+}
+
+static void key_name(const struct config_key *k, char *name)
+{
+    snprintf(name, NAME_MAX_BYTES, "%s.%s", k->section, k->key);
+}
+
+static const char *value_text(const struct config *c, const struct config_key *k, struct buf *text)
+{
+    buf_clear(text);
+    config_value(c, k, text);
+    wr_u8(text, 0);
+    return (const char *)buf_bytes(text).p;
+}
+
+void control_each_setting(struct control *c, admin_setting_fn fn, void *arg)
+{
+    struct config_key k;
+    struct buf text;
+    char name[NAME_MAX_BYTES];
+    buf_init(&text);
+    for (size_t i = 0; config_key_at(i, &k); i++) {
+        if (!is_shown(&k) || (strcmp(k.section, "dumper") == 0 && !c->config->dumper.present))
+            continue;
+        key_name(&k, name);
+        struct admin_setting s = {name, value_text(c->config, &k, &text), config_is_number(&k),
+                                  k.reloadable};
+        fn(arg, &s);
+    }
+    buf_fini(&text);
+}
+
+static bool find_key(const char *name, struct config_key *k)
+{
+    char known[NAME_MAX_BYTES];
+    for (size_t i = 0; config_key_at(i, k); i++) {
+        key_name(k, known);
+        if (is_shown(k) && strcmp(known, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Words are in small letters in the file, and in large ones in many statements. */
+static int set_one(struct config *c, const struct config_key *k, const char *value)
+{
+    char small[NAME_MAX_BYTES];
+    struct err ignored;
+    if (config_set(c, k, value, &ignored) == 0)
+        return 0;
+    if (strlen(value) >= sizeof small)
+        return -1;
+    size_t n = 0;
+    for (; value[n]; n++)
+        small[n] = (char)tolower((unsigned char)value[n]);
+    small[n] = 0;
+    return config_set(c, k, small, &ignored);
+}
+
+static bool set_all(struct control *c, const struct admin_assignment *items, size_t n,
+                    struct admin_error *e)
+{
+    struct config_key k;
+    for (size_t i = 0; i < n; i++) {
+        BUG_ON(!find_key(items[i].name, &k));
+        const char *value = items[i].value ? items[i].value : k.def;
+        if (set_one(c->config, &k, value) < 0) {
+            e->code = ER_WRONG_VALUE_FOR_VAR;
+            snprintf(e->text, sizeof e->text, "Variable '%s' can't be set to the value of '%.200s'",
+                     items[i].name, value);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void restore(struct control *c, const struct admin_assignment *items, size_t n, char **old)
+{
+    struct config_key k;
+    struct err err;
+    for (size_t i = n; i-- > 0;) {
+        BUG_ON(!find_key(items[i].name, &k));
+        BUG_ON(config_set(c->config, &k, old[i], &err) < 0);
+    }
+}
+
+static char **keep_values(const struct control *c, const struct admin_assignment *items, size_t n)
+{
+    char **old = mem_alloc(n * sizeof *old);
+    struct config_key k;
+    struct buf text;
+    buf_init(&text);
+    for (size_t i = 0; i < n; i++) {
+        BUG_ON(!find_key(items[i].name, &k));
+        old[i] = mem_strdup(value_text(c->config, &k, &text));
+    }
+    buf_fini(&text);
+    return old;
+}
+
+static void log_values(const struct control *c, const struct admin_assignment *items, size_t n)
+{
+    struct config_key k;
+    struct buf text;
+    buf_init(&text);
+    for (size_t i = 0; i < n; i++) {
+        BUG_ON(!find_key(items[i].name, &k));
+        log_info("app", "[%s] %s=%s until the configuration is read again", k.section, k.key,
+                 value_text(c->config, &k, &text));
+    }
+    buf_fini(&text);
+}
+
+/* In place, with the way back kept: what was as it is now can be followed again. */
+bool control_set(struct control *c, const struct admin_assignment *items, size_t n,
+                 struct admin_error *e)
+{
+    struct err err;
+    char **old = keep_values(c, items, n);
+    bool ok = set_all(c, items, n, e);
+    if (ok && c->follow(c->ctx, &err) < 0)
+        ok = refuse(e, ER_WRONG_VALUE_FOR_VAR, err.text);
+    if (ok)
+        log_values(c, items, n);
+    if (!ok) {
+        restore(c, items, n, old);
+        if (c->follow(c->ctx, &err) < 0)
+            log_error("app", "%s", err.text);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(old[i]);
+    free(old);
+    return ok;
 }

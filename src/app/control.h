@@ -1,6 +1,6 @@
 /*
- * What statements tell about the connection to the source, and what they change: whether it runs,
- * the log, the end of the daemon.
+ * What statements tell about the connection to the source and the configuration, and what they
+ * change: whether it runs, single keys, the log, the end of the daemon.
  */
 #ifndef BINLOGD_APP_CONTROL_H
 #define BINLOGD_APP_CONTROL_H
@@ -13,14 +13,19 @@
 struct control {
     struct dumper *dumper; /* NULL without [dumper] */
     struct store *store;
-    const struct config *config;
+    struct config *config;
     void (*shutdown)(void *ctx); /* in a later turn of the loop */
     int (*flush_logs)(void *ctx, struct err *err);
+    /* Makes all follow *config; -1 when that cannot be, and then not all does. */
+    int (*follow)(void *ctx, struct err *err);
     void *ctx;
 };
 
 /* As the callbacks of struct admin_env. */
 bool control_source(struct control *c, struct admin_source *s);
 bool control_command(struct control *c, enum admin_command command, struct admin_error *e);
+void control_each_setting(struct control *c, admin_setting_fn fn, void *arg);
+bool control_set(struct control *c, const struct admin_assignment *items, size_t n,
+                 struct admin_error *e);
 
 #endif

@@ -414,6 +414,18 @@ static bool command(void *ctx, enum admin_command what, struct admin_error *e)
     return control_command(s->opts.control, what, e);
 }
 
+static void each_setting(void *ctx, admin_setting_fn fn, void *arg)
+{
+    struct serve *s = ctx;
+    control_each_setting(s->opts.control, fn, arg);
+}
+
+static bool set(void *ctx, const struct admin_assignment *items, size_t n, struct admin_error *e)
+{
+    struct serve *s = ctx;
+    return control_set(s->opts.control, items, n, e);
+}
+
 /* ---- SQL of a session ---- */
 
 static struct admin_env env_of(struct serve *s)
@@ -429,6 +441,8 @@ static struct admin_env env_of(struct serve *s)
         .binlog_events = binlog_events,
         .source = tell_source,
         .command = command,
+        .each_setting = each_setting,
+        .set = set,
     };
 }
 

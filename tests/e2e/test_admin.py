@@ -28,6 +28,10 @@ RUNNING = [
     "START REPLICA NONSENSE", "START", "STOP REPLICA FOR CHANNEL 'x'", "STOP REPLICA IO_THREAD,",
     "RESET REPLICA", "RESET REPLICA ALL", "RESET REPLICA FOR CHANNEL 'x'", "RESET NONSENSE",
     "FLUSH LOGS", "FLUSH LOCAL LOGS", "FLUSH ERROR LOGS", "FLUSH NONSENSE", "FLUSH",
+    "SET GLOBAL max_connections=300", "SET GLOBAL max_connections='x'",
+    "SET @@GLOBAL.max_connections=1.5", "SET GLOBAL max_connections=NULL",
+    "SET GLOBAL max_connections=DEFAULT", "SET GLOBAL nosuch=1", "SET GLOBAL a.b=1",
+    "SET max_connections=3", "SET GLOBAL max_connections=7, GLOBAL nosuch=1",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
 ]
 STOPPED = [
@@ -103,7 +107,7 @@ class Compared(unittest.TestCase):
 
 
 class Source(unittest.TestCase):
-    """What the statements about the source say and do."""
+    """What the statements say and do."""
 
     @classmethod
     def setUpClass(cls):
@@ -167,6 +171,33 @@ class Source(unittest.TestCase):
         self.assertIn("Access denied for user 'repl'", row["Last_IO_Error"])
         self.assertRegex(row["Last_IO_Error_Timestamp"], r"^\d{6} \d\d:\d\d:\d\d$")
         self.assertEqual(row["Replica_IO_Running"], "Connecting")
+
+    def test_set_global_is_all_or_nothing_and_leaves_the_dump_alone(self):
+        limits = "SELECT @@max_connections, @@dumper.retry_max"
+        self.boss("SET GLOBAL max_connections=77, GLOBAL dumper.retry_max=2.5, "
+                  "GLOBAL log.level=INFO")
+        self.assertEqual(self.boss(limits), [("77", "2.5")])
+        for wrong in ("dumper.retry_max=0", "log.file='/nosuch/file'",
+                      "server.ssl_cert='/nosuch/file'"):
+            with self.subTest(wrong=wrong):
+                with self.assertRaises(myclient.MyError) as caught:
+                    self.boss(f"SET GLOBAL max_connections=99, GLOBAL {wrong}")
+                self.assertEqual(caught.exception.code, 1231)
+                self.assertEqual(self.boss(limits), [("77", "2.5")])
+        self.assertIn("[dumper] retry_max=2.5", self.daemon.log_text())
+        self.daemon.signal(1)
+        self.daemon.wait_for("configuration reloaded")
+        self.assertEqual(self.boss(limits), [("1000", "5")])
+        self.assertEqual(self.daemon.log_text().count("connected to MySQL"), 1)
+
+    def test_max_connections_takes_effect_at_once(self):
+        with self.daemon.connect("boss") as boss:
+            boss.query("SET GLOBAL max_connections=1")
+            with self.assertRaises(myclient.MyError) as caught:
+                self.daemon.connect()
+            self.assertEqual(caught.exception.code, 1040)
+            boss.query("SET GLOBAL max_connections=DEFAULT")
+            self.daemon.connect().close()
 
     def test_shutdown_ends_cleanly_after_its_answer(self):
         self.assertEqual(self.boss("SHUTDOWN"), [])

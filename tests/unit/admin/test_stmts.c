@@ -17,7 +17,8 @@ struct daemon {
     bool no_source;
     enum admin_io io;
     bool refuses;
-    int command; /* enum admin_command, -1: none */
+    int command;   /* enum admin_command, -1: none */
+    char set[200]; /* what SET GLOBAL handed over */
 };
 
 struct fixture {
@@ -123,6 +124,31 @@ static bool do_command(void *ctx, enum admin_command command, struct admin_error
     return !d->refuses;
 }
 
+static void each_setting(void *ctx, admin_setting_fn fn, void *arg)
+{
+    static const struct admin_setting settings[] = {
+        {"dumper.retry_max", "5", false, true},
+        {"server.max_connections", "1000", true, true},
+        {"storage.directory", "/data", false, false},
+    };
+    (void)ctx;
+    for (size_t i = 0; i < COUNT_OF(settings); i++)
+        fn(arg, &settings[i]);
+}
+
+static bool set_settings(void *ctx, const struct admin_assignment *items, size_t n,
+                         struct admin_error *e)
+{
+    struct daemon *d = ctx;
+    size_t len = 0;
+    d->set[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(d->set + len, sizeof(d->set) - len, "%s=%s;", items[i].name,
+                                items[i].value ? items[i].value : "the default");
+    *e = (struct admin_error){1231, "Variable 'x' can't be set to the value of 'y'"};
+    return !d->refuses;
+}
+
 static void begin(struct fixture *f, const char *version, unsigned rights)
 {
     bool mariadb = strstr(version, "MariaDB") != NULL;
@@ -163,8 +189,9 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                            .threads_connected = 3};
     f->daemon.command = -1;
     f->daemon.io = ADMIN_IO_WAITING;
-    f->env = (struct admin_env){&f->daemon,  give_facts, each_log,      each_replica, each_thread,
-                                kill_thread, gtid_pos,   binlog_events, tell_source,  do_command};
+    f->env = (struct admin_env){&f->daemon,  give_facts,  each_log,     each_replica,
+                                each_thread, kill_thread, gtid_pos,     binlog_events,
+                                tell_source, do_command,  each_setting, set_settings};
     const struct admin_login login = {7, "repl", "10.0.0.1", NULL, rights};
     admin_session_init(&f->session, &login);
     buf_init(&f->packets);
@@ -481,10 +508,10 @@ static void rights_decide_what_is_shown(void **state)
         {"SHOW REPLICAS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
         {"SHOW SLAVE HOSTS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
         {"SHOW BINLOG EVENTS", ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"},
-        {"SET GLOBAL read_only = 0", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
-        {"SET @@global.server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
-        {"SET PERSIST server_id = 1", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
-        {"SET GLOBAL TRANSACTION READ ONLY", 0, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET GLOBAL read_only = 0", ADMIN_RIGHT_ADMIN, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET @@global.server_id = 1", ADMIN_RIGHT_ADMIN, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET PERSIST server_id = 1", ADMIN_RIGHT_ADMIN, "SUPER or SYSTEM_VARIABLES_ADMIN"},
+        {"SET GLOBAL TRANSACTION READ ONLY", ADMIN_RIGHT_ADMIN, "SUPER or SYSTEM_VARIABLES_ADMIN"},
         {"START REPLICA", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"START SLAVE UNTIL x", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"STOP REPLICA IO_THREAD", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
@@ -937,6 +964,97 @@ static void what_is_so_already_is_a_note(void **state)
     (void)state;
 }
 
+static void keys_of_the_configuration_are_global_variables(void **state)
+{
+    static const struct exchange shown[] = {
+        {"SHOW VARIABLES LIKE 'dumper%'", VARS " | dumper.retry_max,5"},
+        {"SHOW GLOBAL VARIABLES WHERE Variable_name = 'server.max_connections'",
+         VARS " | server.max_connections,1000"},
+        {"SELECT @@global.server.max_connections, @@dumper.retry_max",
+         "@@global.server.max_connections:8:a0,@@dumper.retry_max:253:0 | 1000,5"},
+        {"SELECT @@dumper.nosuch", NO_VARIABLE("dumper.nosuch")},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_STATUS);
+    check_exchanges(&f, shown, COUNT_OF(shown));
+    end(&f);
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
+    assert_string_equal(ask(&f, "SHOW VARIABLES LIKE 'dumper%'"), VARS);
+    assert_string_equal(ask(&f, "SELECT @@dumper.retry_max"), NO_VARIABLE("dumper.retry_max"));
+    end(&f);
+    (void)state;
+}
+
+static void set_global_hands_all_over_at_once(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *answer;
+        const char *set;
+    } cases[] = {
+        {"SET GLOBAL max_connections = 7", "OK", "server.max_connections=7;"},
+        {"SET @@GLOBAL.max_connections = DEFAULT", "OK", "server.max_connections=the default;"},
+        {"SET GLOBAL dumper.retry_max = 0.5, @a = 1, GLOBAL server.max_connections = 3+4", "OK",
+         "dumper.retry_max=0.5;server.max_connections=7;"},
+        {"SET @@global.dumper.retry_max = '9'", "OK", "dumper.retry_max=9;"},
+        {"SET GLOBAL `dumper`.`retry_max` = OFF", "OK", "dumper.retry_max=OFF;"},
+        {"SET GLOBAL max_connections = 7, GLOBAL nosuch = 1", NO_VARIABLE("nosuch"), ""},
+        {"SET GLOBAL max_connections = 7, @b = @@nosuch", NO_VARIABLE("nosuch"), ""},
+        {"SET GLOBAL dumper.nosuch = 1", NO_VARIABLE("dumper.nosuch"), ""},
+        {"SET GLOBAL max_connections = 'x'",
+         "ERR 1232 42000 Incorrect argument type to variable 'max_connections'", ""},
+        {"SET GLOBAL max_connections = 1.5",
+         "ERR 1232 42000 Incorrect argument type to variable 'max_connections'", ""},
+        {"SET GLOBAL max_connections = NULL",
+         "ERR 1232 42000 Incorrect argument type to variable 'max_connections'", ""},
+        {"SET GLOBAL dumper.retry_max = NULL",
+         "ERR 1231 42000 Variable 'dumper.retry_max' can't be set to the value of 'NULL'", ""},
+        {"SET GLOBAL storage.directory = 'x'",
+         "ERR 1238 HY000 Variable 'storage.directory' is a read only variable", ""},
+        {"SET GLOBAL version = 1", "ERR 1238 HY000 Variable 'version' is a read only variable", ""},
+        {"SET GLOBAL sql_log_bin = 1",
+         "ERR 1228 HY000 Variable 'sql_log_bin' is a SESSION variable and can't be used with SET "
+         "GLOBAL",
+         ""},
+        {"SET max_connections = 1",
+         "ERR 1229 HY000 Variable 'max_connections' is a GLOBAL variable and should be set with "
+         "SET "
+         "GLOBAL",
+         ""},
+        {"SET dumper.retry_max = 1",
+         "ERR 1229 HY000 Variable 'dumper.retry_max' is a GLOBAL variable and should be set with "
+         "SET GLOBAL",
+         ""},
+        {"SET PERSIST max_connections = 1",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'SET PERSIST'", ""},
+        {"SET GLOBAL dumper. = 1", NEAR "'= 1' at line 1", ""},
+        {"SET GLOBAL max_connections = 7 8", NEAR "'8' at line 1", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+        const char *answer = ask(&f, cases[i].sql);
+        if (strcmp(answer, cases[i].answer) != 0)
+            print_message("statement: %s\n", cases[i].sql);
+        assert_string_equal(answer, cases[i].answer);
+        assert_string_equal(f.daemon.set, cases[i].set);
+        end(&f);
+    }
+    (void)state;
+}
+
+static void a_refused_set_global_stores_nothing(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+    f.daemon.refuses = true;
+    assert_string_equal(ask(&f, "SET @a = 1, GLOBAL max_connections = 7"),
+                        "ERR 1231 42000 Variable 'x' can't be set to the value of 'y'");
+    assert_string_equal(ask(&f, "SELECT @a IS NULL"), "@a IS NULL:8:81 | 1");
+    end(&f);
+    (void)state;
+}
+
 static void what_the_daemon_refuses_is_told(void **state)
 {
     struct fixture f;
@@ -1091,6 +1209,9 @@ int main(void)
         cmocka_unit_test(replication_is_started_and_stopped_as_it_stands),
         cmocka_unit_test(what_is_so_already_is_a_note),
         cmocka_unit_test(what_the_daemon_refuses_is_told),
+        cmocka_unit_test(keys_of_the_configuration_are_global_variables),
+        cmocka_unit_test(set_global_hands_all_over_at_once),
+        cmocka_unit_test(a_refused_set_global_stores_nothing),
         cmocka_unit_test(too_much_is_refused_and_the_session_lives),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(any_bytes_are_answered),
