@@ -217,12 +217,38 @@ struct admin_source {
     const char *info_file; /* where CHANGE REPLICATION SOURCE TO keeps what it was told */
 };
 
+/* Options of CHANGE REPLICATION SOURCE TO. */
+enum admin_change_key {
+    ADMIN_CHANGE_HOST,
+    ADMIN_CHANGE_PORT,
+    ADMIN_CHANGE_USER,
+    ADMIN_CHANGE_PASSWORD,
+    ADMIN_CHANGE_LOG_FILE,
+    ADMIN_CHANGE_LOG_POS,
+    ADMIN_CHANGE_AUTO_POSITION,
+    ADMIN_CHANGE_SSL,
+    ADMIN_CHANGE_SSL_CA,
+    ADMIN_CHANGE_SSL_CERT,
+    ADMIN_CHANGE_SSL_KEY,
+    ADMIN_CHANGE_SSL_VERIFY,
+    ADMIN_CHANGE_HEARTBEAT, /* seconds, may have decimals */
+    ADMIN_CHANGE_CONNECT_RETRY,
+    ADMIN_CHANGE_PUBLIC_KEY,
+    ADMIN_CHANGE_GET_PUBLIC_KEY,
+    ADMIN_CHANGE_COUNT
+};
+
+/* Their values as text, digits for numbers; p is NULL for what was not given. */
+struct admin_change {
+    bool forget; /* RESET REPLICA ALL: all that was ever said */
+    struct bytes value[ADMIN_CHANGE_COUNT];
+};
+
 /* What has no parameters; the rights were checked. */
 enum admin_command {
     ADMIN_START_SOURCE,     /* of what is stopped */
     ADMIN_STOP_SOURCE,      /* of what runs */
     ADMIN_RESET_SOURCE,     /* forgets the last error; of what is stopped */
-    ADMIN_RESET_SOURCE_ALL, /* and what CHANGE REPLICATION SOURCE TO has said */
     ADMIN_FLUSH_LOGS,       /* opens the log file anew */
     ADMIN_SHUTDOWN          /* ends the daemon some time after admin_query has returned */
 };
@@ -254,6 +280,9 @@ struct admin_env {
     bool (*source)(void *ctx, struct admin_source *source);
     /* False when it could not be done, and *e says why. */
     bool (*command)(void *ctx, enum admin_command command, struct admin_error *e);
+    /* Of a source that is stopped; rights were checked. True: the packets of the answer come later,
+     * for this is kept on disk. */
+    bool (*change)(void *ctx, const struct admin_change *change, struct admin_error *e);
     void (*each_setting)(void *ctx, admin_setting_fn fn, void *arg);
     /* All or nothing, until the configuration is read again; false when it cannot be, and *e says
      * why. Rights were checked. */

@@ -78,7 +78,12 @@ struct config_dumper {
     uint32_t connect_timeout_ms;
     uint32_t retry_max_ms;
     enum config_divergence on_divergence;
+    uint64_t told; /* bit i: the i-th key of the table comes from CONFIG_SOURCE_FILE */
 };
+
+/* In the storage directory: the keys of [dumper] that CHANGE REPLICATION SOURCE TO has set. They
+ * win over those of the configuration file. */
+#define CONFIG_SOURCE_FILE "source.ini"
 
 struct config_storage {
     char *directory;
@@ -147,10 +152,22 @@ int config_load(struct config *c, const char *path, struct err *err);
 /* The same from memory, under the name that messages shall have; opens no file, so password_file is
  * noted, not read. */
 int config_parse(struct config *c, const char *name, struct bytes text, struct err *err);
+/* As config_load, with this text for what CONFIG_SOURCE_FILE holds. */
+int config_load_told(struct config *c, const char *path, struct bytes told, struct err *err);
 void config_free(struct config *c);
+/* Whether CONFIG_SOURCE_FILE may set the i-th key of the table. */
+bool config_can_be_told(size_t i);
+/* Appends the text of CONFIG_SOURCE_FILE for the keys of c->dumper.told: with passwords. */
+void config_told_text(const struct config *c, struct buf *out);
+
+enum config_reload {
+    CONFIG_RELOAD_RUNNING,
+    CONFIG_RELOAD_SOURCE_STOPPED /* what CONFIG_SOURCE_FILE may set can change */
+};
 
 /* -1 names the first key that differs and cannot change in a running daemon. */
-int config_reload_check(const struct config *old, const struct config *new, struct err *err);
+int config_reload_check(const struct config *old, const struct config *new, enum config_reload how,
+                        struct err *err);
 
 /* Whether its values are whole numbers and nothing else. */
 bool config_is_number(const struct config_key *k);

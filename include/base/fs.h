@@ -15,8 +15,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#define FS_FILE_MODE 0640
-#define FS_DIR_MODE  0750
+#define FS_FILE_MODE   0640
+#define FS_SECRET_MODE 0600
+#define FS_DIR_MODE    0750
 
 struct fs {
     int (*openat)(int dirfd, const char *name, int flags, mode_t mode);
@@ -47,6 +48,9 @@ int fs_pread_full(const struct fs *fs, int fd, void *buf, size_t n, off_t off, s
 /* Replaces the file by data so that a crash leaves the old or the new content, durable on return:
  * temporary file, fsync, rename, fsync of the directory. */
 int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct bytes data,
+                    struct err *err);
+/* The same with FS_SECRET_MODE. */
+int fs_write_secret(const struct fs *fs, int dirfd, const char *name, struct bytes data,
                     struct err *err);
 /* Reads a whole file of at most max bytes; *data is malloc'ed and NUL-terminated behind its *n
  * bytes. A missing file gives *data = NULL and 0. */

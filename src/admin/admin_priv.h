@@ -111,6 +111,7 @@ bool show_statement(struct query *q);
 bool start_replica(struct query *q);
 bool stop_replica(struct query *q);
 bool reset_replica(struct query *q);
+bool change_statement(struct query *q);
 bool flush_statement(struct query *q);
 bool shutdown_statement(struct query *q);
 
@@ -118,8 +119,16 @@ bool shutdown_statement(struct query *q);
 bool show_replica_status(struct query *q);
 bool show_slave_status(struct query *q);
 bool query_end(struct query *q); /* nothing may follow */
+/* What the daemon says of its source; false when it has none. */
+bool query_source(struct query *q, struct admin_source *s);
+/* [FOR CHANNEL 'name']; false only for what is not to be understood. */
+bool query_take_channel(struct query *q, struct bytes *name);
+/* There is one, without a name. */
+bool query_need_channel(struct query *q, struct bytes name);
 /* Has the daemon do it, and answers OK or with its error. */
 bool query_command(struct query *q, enum admin_command command);
+/* Has the daemon keep it; the answer comes later, or is its error. */
+bool query_change(struct query *q, const struct admin_change *change);
 
 /* A result set: the columns, then rows cell by cell. */
 void rows_head(struct query *q, const struct reply_column *columns, size_t n);

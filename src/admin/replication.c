@@ -122,7 +122,7 @@ static const struct {
     {"Network_Namespace", REPLY_TYPE_VAR_STRING, CELL_EMPTY},
 };
 
-static bool take_source(struct query *q, struct admin_source *s)
+bool query_source(struct query *q, struct admin_source *s)
 {
     *s = (struct admin_source){.seconds_behind = -1};
     s->host = s->user = s->file = s->ssl_ca = s->ssl_cert = s->ssl_key = "";
@@ -289,8 +289,7 @@ static void write_head(struct query *q, enum words words, size_t n)
     rows_head(q, columns, n);
 }
 
-/* [FOR CHANNEL 'name']; false only for what is not to be understood. */
-static bool take_channel(struct query *q, struct bytes *name)
+bool query_take_channel(struct query *q, struct bytes *name)
 {
     *name = bytes_of("", 0);
     if (!sql_match(&q->sql, "for channel"))
@@ -301,7 +300,7 @@ static bool take_channel(struct query *q, struct bytes *name)
     return true;
 }
 
-static bool need_channel(struct query *q, struct bytes name)
+bool query_need_channel(struct query *q, struct bytes name)
 {
     return !name.n || query_fail_name(q, ER_REPLICA_CHANNEL_DOES_NOT_EXIST, "Replica channel '",
                                       name, "' does not exist.");
@@ -311,12 +310,12 @@ static bool show_source(struct query *q, enum words words, size_t n)
 {
     struct admin_source s;
     struct bytes channel;
-    if (!take_channel(q, &channel) || !query_end(q) ||
+    if (!query_take_channel(q, &channel) || !query_end(q) ||
         !query_need(q, ADMIN_RIGHT_STATUS, "SUPER, REPLICATION CLIENT") ||
-        !need_channel(q, channel))
+        !query_need_channel(q, channel))
         return false;
     write_head(q, words, n);
-    if (take_source(q, &s)) {
+    if (query_source(q, &s)) {
         reply_writer_row_begin(&q->writer);
         for (size_t i = 0; i < n; i++)
             write_cell(q, &s, status_columns[i].cell, words);
@@ -379,7 +378,7 @@ static bool start_source(struct query *q, enum words words)
 {
     struct admin_source s;
     bool old = words == WORDS_OLD;
-    if (!take_source(q, &s))
+    if (!query_source(q, &s))
         return query_fail(
             q, ER_BAD_SLAVE, "The server is not configured as %s; fix in config file or with %s",
             old ? "slave" : "replica", old ? "CHANGE MASTER TO" : "CHANGE REPLICATION SOURCE TO");
@@ -403,7 +402,7 @@ bool start_replica(struct query *q)
         return query_need_super(q, "REPLICATION_SLAVE_ADMIN") && not_supported(q, "UNTIL");
     if (sql_match(&q->sql, "user|password|default_auth|plugin_dir ="))
         return query_need_super(q, "REPLICATION_SLAVE_ADMIN") && not_supported(q, "USER");
-    if (!take_channel(q, &channel) || !query_end(q) || !need_channel(q, channel) ||
+    if (!query_take_channel(q, &channel) || !query_end(q) || !query_need_channel(q, channel) ||
         !query_need_super(q, "REPLICATION_SLAVE_ADMIN"))
         return false;
     return threads.sql ? not_supported(q, "SQL_THREAD") : start_source(q, words);
@@ -415,11 +414,11 @@ bool stop_replica(struct query *q)
     struct threads threads;
     struct bytes channel;
     struct admin_source s;
-    if (!take_words(q, &words) || !take_threads(q, &threads) || !take_channel(q, &channel) ||
-        !query_end(q) || !need_channel(q, channel) ||
+    if (!take_words(q, &words) || !take_threads(q, &threads) || !query_take_channel(q, &channel) ||
+        !query_end(q) || !query_need_channel(q, channel) ||
         !query_need_super(q, "REPLICATION_SLAVE_ADMIN"))
         return false;
-    bool receives = take_source(q, &s) && s.io != ADMIN_IO_STOPPED;
+    bool receives = query_source(q, &s) && s.io != ADMIN_IO_STOPPED;
     if (receives && (threads.io || !threads.sql))
         return query_command(q, ADMIN_STOP_SOURCE);
     if (words == WORDS_OLD)
@@ -436,15 +435,17 @@ bool reset_replica(struct query *q)
     if (!take_words(q, &words))
         return false;
     bool all = sql_take(&q->sql, "all");
-    if (!take_channel(q, &channel) || !query_end(q) ||
-        !query_need(q, ADMIN_RIGHT_ADMIN, "RELOAD") || !need_channel(q, channel))
+    if (!query_take_channel(q, &channel) || !query_end(q) ||
+        !query_need(q, ADMIN_RIGHT_ADMIN, "RELOAD") || !query_need_channel(q, channel))
         return false;
-    if (!take_source(q, &s)) {
+    if (!query_source(q, &s)) {
         reply_writer_ok(&q->writer, 0);
         return true;
     }
+    if (s.io == ADMIN_IO_STOPPED && all)
+        return query_change(q, &(struct admin_change){.forget = true});
     if (s.io == ADMIN_IO_STOPPED)
-        return query_command(q, all ? ADMIN_RESET_SOURCE_ALL : ADMIN_RESET_SOURCE);
+        return query_command(q, ADMIN_RESET_SOURCE);
     if (words == WORDS_OLD)
         return query_fail(q, ER_SLAVE_MUST_STOP,
                           "This operation cannot be performed with a running slave; run STOP SLAVE "

@@ -317,6 +317,7 @@ static bool run_statement(struct query *q)
         {"start", start_replica},
         {"stop", stop_replica},
         {"reset", reset_replica},
+        {"change", change_statement},
         {"flush", flush_statement},
         {"shutdown", shutdown_statement},
     };

@@ -300,32 +300,99 @@ static int follow_config(void *ctx, struct err *err)
     return 0;
 }
 
+/* Nothing uses what belongs to a connection to the source, so that may change too. */
+static bool source_stopped(const struct app *a)
+{
+    return a->dumper && dumper_stopped(a->dumper);
+}
+
+static int load_source_files(const struct config *c, struct tls **tls, char **pem, struct err *err)
+{
+    *pem = NULL;
+    if (make_tls(&c->dumper, tls, err) == 0 && load_public_key(&c->dumper, pem, err) == 0)
+        return 0;
+    tls_free(*tls);
+    *tls = NULL;
+    return -1;
+}
+
+static void swap_source_files(struct app *a, struct tls **tls, char **pem)
+{
+    struct tls *old_tls = a->tls;
+    char *old_pem = a->public_key;
+    a->tls = *tls;
+    a->public_key = *pem;
+    *tls = old_tls;
+    *pem = old_pem;
+}
+
 /* Takes the configuration over when all goes well. */
 static int take_config(struct app *a, struct config *fresh, struct err *err)
 {
     struct config old = a->config;
     struct err ignored;
+    struct tls *tls = NULL;
+    char *pem = NULL;
+    bool stopped = source_stopped(a);
+    if (stopped && load_source_files(fresh, &tls, &pem, err) < 0)
+        return -1;
+    if (stopped)
+        swap_source_files(a, &tls, &pem);
     a->config = *fresh;
-    if (follow_config(a, err) == 0) {
+    int rc = follow_config(a, err);
+    if (rc < 0) {
+        a->config = old;
+        if (stopped)
+            swap_source_files(a, &tls, &pem);
+        (void)follow_config(a, &ignored); /* which it did before */
+    } else {
         config_free(&old);
-        return 0;
     }
-    a->config = old;
-    (void)follow_config(a, &ignored); /* which it did before */
+    if (stopped) {
+        tls_free(tls);
+        free(pem);
+    }
+    return rc;
+}
+
+/* Reads the configuration, and follows it or stays as it was. */
+static int reread(void *ctx, struct err *err)
+{
+    struct app *a = ctx;
+    struct config fresh;
+    enum config_reload how =
+        source_stopped(a) ? CONFIG_RELOAD_SOURCE_STOPPED : CONFIG_RELOAD_RUNNING;
+    if (config_load(&fresh, a->config_path, err) == 0 &&
+        config_reload_check(&a->config, &fresh, how, err) == 0 && take_config(a, &fresh, err) == 0)
+        return 0;
+    config_free(&fresh);
     return -1;
 }
 
 static void reload(struct app *a)
 {
-    struct config fresh;
     struct err err;
-    if (config_load(&fresh, a->config_path, &err) < 0 ||
-        config_reload_check(&a->config, &fresh, &err) < 0 || take_config(a, &fresh, &err) < 0) {
+    if (reread(a, &err) < 0)
         log_error("app", "not reloaded, everything stays as it was: %s", err.text);
-        config_free(&fresh);
-        return;
-    }
-    log_info("app", "configuration reloaded");
+    else
+        log_info("app", "configuration reloaded");
+}
+
+static int check_source_files(void *ctx, const struct config *next, struct err *err)
+{
+    (void)ctx;
+    struct tls *tls;
+    char *pem;
+    int rc = load_source_files(next, &tls, &pem, err);
+    tls_free(tls);
+    free(pem);
+    return rc;
+}
+
+static void answer_session(void *ctx, uint32_t session, struct bytes packets)
+{
+    struct app *a = ctx;
+    serve_answer(a->serve, session, packets);
 }
 
 static int reopen_log(void *ctx, struct err *err)
@@ -427,8 +494,16 @@ static int open_parts(struct app *a, struct err *err)
     } else {
         store_set_events(a->store, &store_events, a);
     }
-    a->control =
-        (struct control){a->dumper, a->store, &a->config, shut_down, reopen_log, follow_config, a};
+    struct told_opts told = {a->worker,          a->store, a->config_path, &a->config,
+                             check_source_files, reread,   answer_session, a};
+    a->control = (struct control){.dumper = a->dumper,
+                                  .store = a->store,
+                                  .config = &a->config,
+                                  .shutdown = shut_down,
+                                  .flush_logs = reopen_log,
+                                  .follow = follow_config,
+                                  .ctx = a,
+                                  .told = told_new(&told)};
     struct serve_opts serve = {a->loop, a->worker, a->store, a->dumper, &a->config, &a->control};
     a->serve = serve_new(&serve, err);
     if (!a->serve)
@@ -484,8 +559,10 @@ static void close_parts(struct app *a)
 {
     serve_stop(a->serve);
     retention_stop(a->retention);
+    told_stop(a->control.told);
     dumper_free(a->dumper);
     worker_free(a->worker);
+    told_free(a->control.told);
     drain(a);
     serve_free(a->serve);
     retention_free(a->retention);
@@ -520,17 +597,30 @@ enum app_exit app_run(const char *config_path)
     return a.exit;
 }
 
+/* Which of the values come from a statement. */
+static void print_told(const struct config *c)
+{
+    struct config_key k;
+    const char *comma = " ";
+    if (!c->dumper.told)
+        return;
+    printf("; %s/" CONFIG_SOURCE_FILE ", of CHANGE REPLICATION SOURCE TO, sets",
+           c->storage.directory);
+    for (size_t i = 0; config_key_at(i, &k); i++) {
+        if (!(c->dumper.told >> i & 1))
+            continue;
+        printf("%s%s", comma, k.key);
+        comma = ", ";
+    }
+    printf("\n");
+}
+
 enum app_exit app_check(const char *config_path)
 {
     struct config c;
     struct err err;
-    struct tls *tls = NULL;
-    char *pem = NULL;
-    if (config_load(&c, config_path, &err) < 0 || make_tls(&c.dumper, &tls, &err) < 0 ||
-        load_public_key(&c.dumper, &pem, &err) < 0) {
+    if (config_load(&c, config_path, &err) < 0 || check_source_files(NULL, &c, &err) < 0) {
         fprintf(stderr, "binlogd: %s\n", err.text);
-        tls_free(tls);
-        free(pem);
         config_free(&c);
         return APP_USAGE;
     }
@@ -538,10 +628,9 @@ enum app_exit app_check(const char *config_path)
     buf_init(&out);
     config_print(&c, &out);
     fwrite(buf_bytes(&out).p, 1, out.len, stdout);
+    print_told(&c);
     printf("; %s: no mistakes found\n", config_path);
     buf_fini(&out);
-    tls_free(tls);
-    free(pem);
     config_free(&c);
     return APP_OK;
 }

@@ -40,6 +40,7 @@ struct loader {
     struct notes common; /* all sections but users */
     struct notes dumper;
     struct notes *users; /* parallel to c->users */
+    struct notes told;
 };
 
 /* A key at a place of the file, for messages. */
@@ -263,7 +264,7 @@ static int each_account(const struct loader *l, account_fn fn, struct err *err)
     return rc;
 }
 
-static int parse(struct loader *l, struct bytes text, struct err *err)
+static int parse_text(struct loader *l, struct bytes text, struct err *err)
 {
     *l->c = (struct config){0};
     const char *section;
@@ -271,8 +272,11 @@ static int parse(struct loader *l, struct bytes text, struct err *err)
         if (strcmp(section, "user") != 0)
             config_section_default(section, l->c);
     struct config_ini_sink sink = {l, on_section, on_value};
-    if (config_ini_read(l->name, text, &sink, err) < 0)
-        return -1;
+    return config_ini_read(l->name, text, &sink, err);
+}
+
+static int check(struct loader *l, struct err *err)
+{
     if (l->c->dumper.present && check_dumper(l, err) < 0)
         return -1;
     if (check_server(l, err) < 0)
@@ -323,6 +327,86 @@ static int check_mode(const char *path, mode_t mode, struct err *err)
                         "%s holds a password and is readable by group or others (mode %04o):"
                         " chmod 600 %s",
                         path, (unsigned)(mode & 07777), path);
+}
+
+/* ---- what CHANGE REPLICATION SOURCE TO has said ---- */
+
+static int on_told_section(void *ctx, const char *title, unsigned line, struct err *err)
+{
+    struct loader *l = ctx;
+    if (strcmp(title, "dumper") != 0)
+        return err_kind_set(err, ERR_USAGE, "%s:%u: [%s]: the only section is [dumper]", l->name,
+                            line, title);
+    snprintf(l->title, sizeof l->title, "%s", title);
+    l->section = "dumper";
+    l->base = l->c;
+    l->notes = &l->told;
+    return 0;
+}
+
+static int on_told_value(void *ctx, const char *key, const char *value, unsigned line,
+                         struct err *err)
+{
+    struct loader *l = ctx;
+    int i = config_entry_find("dumper", key);
+    if (i >= 0 && !config_can_be_told((size_t)i)) {
+        err_kind_set(err, ERR_USAGE, "CHANGE REPLICATION SOURCE TO does not set it");
+        return at(l, (struct place){"dumper", key, line}, err);
+    }
+    if (on_value(ctx, key, value, line, err) < 0)
+        return -1;
+    l->c->dumper.told |= 1ull << i;
+    return 0;
+}
+
+static bool is_told(const struct config *c, const char *key)
+{
+    return c->dumper.told >> config_entry_find("dumper", key) & 1;
+}
+
+/* name: the file's. A password that was told stands in place of a password_file. */
+static int take_told(struct loader *l, const char *name, struct bytes text, struct err *err)
+{
+    struct config_ini_sink sink = {l, on_told_section, on_told_value};
+    const char *own_name = l->name;
+    l->name = name;
+    l->section = "";
+    int rc = config_ini_read(name, text, &sink, err);
+    l->name = own_name;
+    if (rc == 0 && !*l->section)
+        rc = err_kind_set(err, ERR_USAGE, "%s: damaged: there is no [dumper] in it", name);
+    if (rc == 0 && is_told(l->c, "password"))
+        *l->c->dumper.password_file = 0;
+    return rc;
+}
+
+static int read_told(struct loader *l, struct err *err)
+{
+    struct buf path, text;
+    struct stat st;
+    buf_init(&path);
+    buf_init(&text);
+    wr_fmt(&path, "%s/" CONFIG_SOURCE_FILE, l->c->storage.directory);
+    wr_u8(&path, 0);
+    const char *name = (const char *)buf_bytes(&path).p;
+    int rc = 0;
+    bool exists = access(name, F_OK) == 0;
+    if (exists)
+        rc = read_file(name, FILE_MAX, &text, &st, err);
+    if (rc == 0 && exists)
+        rc = take_told(l, name, buf_bytes(&text), err);
+    if (rc == 0 && is_told(l->c, "password"))
+        rc = check_mode(name, st.st_mode, err);
+    buf_fini_secret(&text);
+    buf_fini(&path);
+    return rc;
+}
+
+static int add_told(struct loader *l, const struct bytes *told, struct err *err)
+{
+    if (!l->c->dumper.present)
+        return 0;
+    return told ? take_told(l, CONFIG_SOURCE_FILE, *told, err) : read_told(l, err);
 }
 
 /* The password is the one line of the file. */
@@ -383,7 +467,8 @@ static int load_account(const struct loader *l, const struct account *a, struct 
 
 static int check_inline_password(const struct loader *l, const struct account *a, struct err *err)
 {
-    if (!**a->password || check_mode(l->name, l->mode, err) == 0)
+    bool told = a->notes == &l->dumper && is_told(l->c, "password");
+    if (!**a->password || told || check_mode(l->name, l->mode, err) == 0)
         return 0;
     struct place p = {a->title, "password", line_of(a->notes, a->section, "password")};
     return at(l, p, err);
@@ -399,12 +484,15 @@ static void loader_fini(struct loader *l, bool failed)
 int config_parse(struct config *c, const char *name, struct bytes text, struct err *err)
 {
     struct loader l = {.c = c, .name = name, .section = ""};
-    int rc = parse(&l, text, err);
+    int rc = parse_text(&l, text, err);
+    if (rc == 0)
+        rc = check(&l, err);
     loader_fini(&l, rc < 0);
     return rc;
 }
 
-int config_load(struct config *c, const char *path, struct err *err)
+/* told: NULL for what the file holds. */
+static int load(struct config *c, const char *path, const struct bytes *told, struct err *err)
 {
     struct loader l = {.c = c, .name = path, .section = ""};
     struct buf text;
@@ -413,7 +501,11 @@ int config_load(struct config *c, const char *path, struct err *err)
     buf_init(&text);
     int rc = read_file(path, FILE_MAX, &text, &st, err);
     if (rc == 0)
-        rc = parse(&l, buf_bytes(&text), err);
+        rc = parse_text(&l, buf_bytes(&text), err);
+    if (rc == 0)
+        rc = add_told(&l, told, err);
+    if (rc == 0)
+        rc = check(&l, err);
     l.mode = st.st_mode;
     if (rc == 0)
         rc = each_account(&l, check_inline_password, err);
@@ -422,6 +514,16 @@ int config_load(struct config *c, const char *path, struct err *err)
     buf_fini_secret(&text);
     loader_fini(&l, rc < 0);
     return rc;
+}
+
+int config_load(struct config *c, const char *path, struct err *err)
+{
+    return load(c, path, NULL, err);
+}
+
+int config_load_told(struct config *c, const char *path, struct bytes told, struct err *err)
+{
+    return load(c, path, &told, err);
 }
 
 void config_free(struct config *c)

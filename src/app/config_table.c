@@ -305,7 +305,36 @@ void config_section_free(const char *section, void *base)
             table[i].type->release((char *)base + table[i].offset);
 }
 
-int config_reload_check(const struct config *old, const struct config *new, struct err *err)
+bool config_can_be_told(size_t i)
+{
+    static const char *const keys[] = {
+        "host",     "port",    "user",           "password",        "ssl_mode", "ssl_ca",
+        "ssl_cert", "ssl_key", "get_public_key", "public_key_file", "start",    "heartbeat_period",
+        "retry_max"};
+    for (size_t k = 0; k < COUNT(keys); k++)
+        if (is_in(&table[i], "dumper") && strcmp(table[i].k.key, keys[k]) == 0)
+            return true;
+    return false;
+}
+
+void config_told_text(const struct config *c, struct buf *out)
+{
+    wr_str(out, "# Written by binlogd for CHANGE REPLICATION SOURCE TO; RESET REPLICA ALL empties "
+                "it.\n[dumper]\n");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        if (!(c->dumper.told >> i & 1))
+            continue;
+        wr_fmt(out, "%s=", table[i].k.key);
+        if (table[i].type->kind == CONFIG_VALUE_SECRET)
+            wr_str(out, *(char *const *)((const char *)c + table[i].offset));
+        else
+            config_entry_render(&table[i], c, out);
+        wr_u8(out, '\n');
+    }
+}
+
+int config_reload_check(const struct config *old, const struct config *new, enum config_reload how,
+                        struct err *err)
 {
     struct buf was, is;
     buf_init(&was);
@@ -313,7 +342,7 @@ int config_reload_check(const struct config *old, const struct config *new, stru
     const struct config_entry *differs = NULL;
     for (size_t i = 0; i < COUNT(table) && !differs; i++) {
         const struct config_entry *e = &table[i];
-        if (e->k.reloadable)
+        if (e->k.reloadable || (how == CONFIG_RELOAD_SOURCE_STOPPED && config_can_be_told(i)))
             continue;
         BUG_ON(is_in(e, "user")); /* its base would be another struct */
         buf_clear(&was);

@@ -61,6 +61,9 @@ bool control_source(struct control *c, struct admin_source *s)
     s->file = received.file;
     s->position = received.pos;
     s->space = store_bytes(c->store);
+    snprintf(c->info_file, sizeof c->info_file, "%s/" CONFIG_SOURCE_FILE,
+             c->config->storage.directory);
+    s->info_file = c->info_file;
     return true;
 }
 
@@ -69,6 +72,8 @@ bool control_command(struct control *c, enum admin_command command, struct admin
     struct err err;
     switch (command) {
     case ADMIN_START_SOURCE:
+        if (told_busy(c->told))
+            return refuse(e, ER_UNKNOWN_ERROR, "the source is being changed: try again");
         log_info("app", "the connection to the source is started by a statement");
         dumper_start(c->dumper);
         return true;
@@ -77,7 +82,6 @@ bool control_command(struct control *c, enum admin_command command, struct admin
         dumper_stop(c->dumper);
         return true;
     case ADMIN_RESET_SOURCE:
-    case ADMIN_RESET_SOURCE_ALL:
         dumper_forget(c->dumper);
         return true;
     case ADMIN_FLUSH_LOGS:
@@ -88,6 +92,16 @@ bool control_command(struct control *c, enum admin_command command, struct admin
         return true;
     }
     return false;
+}
+
+bool control_change(struct control *c, uint32_t session, const struct admin_change *change,
+                    struct admin_error *e)
+{
+    if (!told_change(c->told, session, change, e))
+        return false;
+    if (change->forget)
+        dumper_forget(c->dumper);
+    return true;
 }
 
 /* ---- SET GLOBAL ---- */

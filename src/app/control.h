@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "app/config.h"
 #include "dumper/dumper.h"
+#include "told.h"
 
 /* Belongs to the daemon, which fills it; all of it must outlive the sessions. */
 struct control {
@@ -19,11 +20,16 @@ struct control {
     /* Makes all follow *config; -1 when that cannot be, and then not all does. */
     int (*follow)(void *ctx, struct err *err);
     void *ctx;
+    struct told *told;
+    char info_file[512]; /* what the source's info_file points to */
 };
 
 /* As the callbacks of struct admin_env. */
 bool control_source(struct control *c, struct admin_source *s);
 bool control_command(struct control *c, enum admin_command command, struct admin_error *e);
+/* The same for the session; what the daemon answers later goes to it. */
+bool control_change(struct control *c, uint32_t session, const struct admin_change *change,
+                    struct admin_error *e);
 void control_each_setting(struct control *c, admin_setting_fn fn, void *arg);
 bool control_set(struct control *c, const struct admin_assignment *items, size_t n,
                  struct admin_error *e);

@@ -414,6 +414,12 @@ static bool command(void *ctx, enum admin_command what, struct admin_error *e)
     return control_command(s->opts.control, what, e);
 }
 
+static bool change(void *ctx, const struct admin_change *what, struct admin_error *e)
+{
+    struct serve *s = ctx;
+    return control_change(s->opts.control, s->asking, what, e);
+}
+
 static void each_setting(void *ctx, admin_setting_fn fn, void *arg)
 {
     struct serve *s = ctx;
@@ -441,6 +447,7 @@ static struct admin_env env_of(struct serve *s)
         .binlog_events = binlog_events,
         .source = tell_source,
         .command = command,
+        .change = change,
         .each_setting = each_setting,
         .set = set,
     };
@@ -689,6 +696,12 @@ int serve_reconfigure(struct serve *s, const struct config *config, struct err *
     describe_hub(s, config, &o);
     hub_reconfigure(s->hub, &o);
     return 0;
+}
+
+void serve_answer(struct serve *s, uint32_t session, struct bytes packets)
+{
+    if (s->hub)
+        hub_answer(s->hub, session, packets);
 }
 
 void serve_stop(struct serve *s)

@@ -27,6 +27,8 @@ struct serve *serve_new(const struct serve_opts *opts, struct err *err);
 /* Takes accounts, certificate and limits of another configuration, all or nothing; the owner puts
  * it in the place that opts.config points to. */
 int serve_reconfigure(struct serve *s, const struct config *config, struct err *err);
+/* Sends the packets of an answer that a session is owed. */
+void serve_answer(struct serve *s, uint32_t session, struct bytes packets);
 /* Ends listeners and sessions. The worker's jobs are to be finished before serve_free. */
 void serve_stop(struct serve *s);
 void serve_free(struct serve *s);

@@ -86,10 +86,10 @@ int fs_pread_full(const struct fs *fs, int fd, void *buf, size_t n, off_t off, s
     return 0;
 }
 
-static int write_and_sync(const struct fs *fs, int dirfd, const char *name, struct bytes data,
-                          struct err *err)
+static int write_and_sync(const struct fs *fs, int dirfd, const char *name, mode_t mode,
+                          struct bytes data, struct err *err)
 {
-    int fd = fs->openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC, FS_FILE_MODE);
+    int fd = fs->openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC, mode);
     if (fd < 0)
         return err_io(err, errno, "create");
     int rc = fs_pwrite_all(fs, fd, data, 0, err);
@@ -100,12 +100,12 @@ static int write_and_sync(const struct fs *fs, int dirfd, const char *name, stru
     return rc;
 }
 
-int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct bytes data,
-                    struct err *err)
+static int write_atomic(const struct fs *fs, int dirfd, const char *name, mode_t mode,
+                        struct bytes data, struct err *err)
 {
     char tmp[300];
     snprintf(tmp, sizeof tmp, "%s.tmp", name);
-    if (write_and_sync(fs, dirfd, tmp, data, err) < 0)
+    if (write_and_sync(fs, dirfd, tmp, mode, data, err) < 0)
         return err_prefix(err, "cannot write %s", tmp);
     if (fs->renameat(dirfd, tmp, dirfd, name) < 0)
         return err_io(err, errno, "cannot rename %s to %s", tmp, name);
@@ -115,6 +115,18 @@ int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct byt
         return -1;
     }
     return 0;
+}
+
+int fs_write_atomic(const struct fs *fs, int dirfd, const char *name, struct bytes data,
+                    struct err *err)
+{
+    return write_atomic(fs, dirfd, name, FS_FILE_MODE, data, err);
+}
+
+int fs_write_secret(const struct fs *fs, int dirfd, const char *name, struct bytes data,
+                    struct err *err)
+{
+    return write_atomic(fs, dirfd, name, FS_SECRET_MODE, data, err);
 }
 
 static int read_open_file(const struct fs *fs, int fd, size_t max, char **data, size_t *n,

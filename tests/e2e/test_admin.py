@@ -5,6 +5,7 @@ texts. The servers are replicas of the source that binlogd copies, so that each 
 a connection to that source.
 """
 import os
+import subprocess
 import unittest
 
 import lab
@@ -32,17 +33,28 @@ RUNNING = [
     "SET @@GLOBAL.max_connections=1.5", "SET GLOBAL max_connections=NULL",
     "SET GLOBAL max_connections=DEFAULT", "SET GLOBAL nosuch=1", "SET GLOBAL a.b=1",
     "SET max_connections=3", "SET GLOBAL max_connections=7, GLOBAL nosuch=1",
+    "CHANGE REPLICATION SOURCE TO SOURCE_HOST='x'", "CHANGE REPLICATION SOURCE TO",
+    "CHANGE REPLICATION SOURCE TO NONSENSE=1", "CHANGE REPLICATION SOURCE TO SOURCE_PORT='x'",
+    "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD=99999999",
+    "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD=-1",
+    "CHANGE REPLICATION SOURCE TO SOURCE_BIND='' x", "CHANGE",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
 ]
 STOPPED = [
+    "CHANGE REPLICATION SOURCE TO SOURCE_HOST=''",
+    "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=1, SOURCE_LOG_FILE='x.000001'",
+    "CHANGE REPLICATION SOURCE TO SOURCE_CONNECT_RETRY=7, SOURCE_HEARTBEAT_PERIOD=0.5",
+    "CHANGE REPLICATION SOURCE TO SOURCE_SSL_CAPATH='', SOURCE_DELAY=0, GET_SOURCE_PUBLIC_KEY=1",
     "STOP REPLICA", "SHOW WARNINGS", "STOP REPLICA IO_THREAD", "STOP REPLICA SQL_THREAD",
-    "SHOW REPLICA STATUS", "RESET REPLICA", "SHOW REPLICA STATUS",
+    "SHOW REPLICA STATUS", "RESET REPLICA", "SHOW REPLICA STATUS", "RESET REPLICA ALL",
 ]
 # The older words, for a server that has no others.
 RUNNING_OLD = [
     "SHOW SLAVE STATUS", "SHOW SLAVE HOSTS", "SHOW MASTER LOGS", "SHOW MASTER STATUS",
     "SHOW ALL SLAVES STATUS", "START SLAVE IO_THREAD", "SHOW WARNINGS", "RESET SLAVE",
     "RESET SLAVE ALL", "FLUSH LOGS", "FLUSH HOSTS", "FLUSH NONSENSE", "START SLAVE NONSENSE",
+    "CHANGE MASTER TO MASTER_HOST='x'", "CHANGE MASTER TO", "CHANGE MASTER TO NONSENSE=1",
+    "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD=99999999",
 ]
 STOPPED_OLD = ["STOP SLAVE", "SHOW WARNINGS", "SHOW SLAVE STATUS", "RESET SLAVE"]
 
@@ -106,8 +118,8 @@ class Compared(unittest.TestCase):
         self.compare(replica, daemon, STOPPED_OLD, ["boss"])
 
 
-class Source(unittest.TestCase):
-    """What the statements say and do."""
+class WithSource(unittest.TestCase):
+    """A source, and a binlogd that has all of it."""
 
     @classmethod
     def setUpClass(cls):
@@ -129,6 +141,10 @@ class Source(unittest.TestCase):
     def shown(self):
         with self.daemon.connect("boss") as client:
             return client.query_dicts("SHOW REPLICA STATUS")[0]
+
+
+class Source(WithSource):
+    """What the statements say and do."""
 
     def test_status_of_a_connection_that_is_up_to_date(self):
         file, position = self.source.position()
@@ -213,6 +229,114 @@ class Source(unittest.TestCase):
         self.addCleanup(client.close)
         client.query("FLUSH LOGS")
         self.assertIn("log reopened", lab.read_text(path))
+
+
+class Change(WithSource):
+    """CHANGE REPLICATION SOURCE TO, and what is kept of it."""
+
+    def change(self, options, start=True):
+        for sql in ("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO {options}"):
+            self.boss(sql)
+        if start:
+            self.boss("START REPLICA")
+
+    def check(self):
+        return subprocess.run([Binlogd.binary(), "check", "-c", self.daemon.config], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def told(self):
+        return f"{self.daemon.storage}/source.ini"
+
+    def test_it_is_kept_shown_and_forgotten(self):
+        self.source.create_user("other", "another")
+        self.change("SOURCE_HOST='localhost', SOURCE_USER='other', SOURCE_PASSWORD='s3cret', "
+                    "SOURCE_CONNECT_RETRY=3, SOURCE_HEARTBEAT_PERIOD=1.5")
+        lab.wait_until(lambda: self.shown()["Last_IO_Errno"] == "1045", 20, "the wrong password")
+        for wrong in ("s3cret ;x", " s3cret", "s3cret "):
+            with self.assertRaises(myclient.MyError) as caught:
+                self.change(f"SOURCE_PASSWORD='{wrong}'")
+            self.assertEqual(caught.exception.code, 1210)
+            self.assertNotIn("s3cret", caught.exception.text)
+        self.source.unlogged("ALTER USER other IDENTIFIED BY 's3cret'")
+        self.boss("START REPLICA")
+        lab.write_rows(self.source)
+        lab.assert_copied(self.source, self.daemon)
+        row = self.shown()
+        self.assertEqual((row["Source_Host"], row["Source_User"], row["Connect_Retry"]),
+                         ("localhost", "other", "3"))
+        self.assertEqual(os.stat(self.told()).st_mode & 0o777, 0o600)
+        done = self.check()
+        self.assertEqual(done.returncode, 0)
+        for line in ("host=localhost", "user=other", "password=********", "retry_max=3",
+                     "heartbeat_period=1.5"):
+            self.assertIn(line, done.stdout.splitlines())
+        self.assertIn("sets host, user, password, heartbeat_period, retry_max\n", done.stdout)
+        self.daemon.restart()
+        self.daemon.wait_for(r"status: state=(ASYNC|PROTECTING)")
+        self.assertEqual(self.shown()["Source_User"], "other")
+        self.assertNotIn("s3cret", self.daemon.log_text())
+        for sql in ("STOP REPLICA", "RESET REPLICA ALL"):
+            self.boss(sql)
+        self.assertEqual(self.shown()["Source_User"], "repl")
+        self.assertNotIn("s3cret", lab.read_text(self.told()))
+        self.boss("START REPLICA")
+        lab.write_rows(self.source)
+        lab.assert_copied(self.source, self.daemon)
+
+    def test_what_cannot_be_changes_nothing(self):
+        self.boss("STOP REPLICA")
+        before = self.shown()
+        for options, text in (
+                ("SOURCE_PORT=99999", "[dumper] port"), ("SOURCE_SSL=1, SOURCE_SSL_CA='/nosuch'", "/nosuch"),
+                ("SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1", "need ssl_ca"),
+                ("SOURCE_HEARTBEAT_PERIOD=0", "heartbeat_period"),
+                ("SOURCE_HOST='a', SOURCE_SSL_CERT='/x'", "ssl_cert and ssl_key"),
+                ("SOURCE_LOG_FILE='mysql-bin.000001', SOURCE_LOG_POS=4", "copying goes on there")):
+            with self.subTest(options=options):
+                with self.assertRaises(myclient.MyError) as caught:
+                    self.boss(f"CHANGE REPLICATION SOURCE TO {options}")
+                self.assertEqual(caught.exception.code, 1210)
+                self.assertIn(text, caught.exception.text)
+                self.assertEqual(self.shown(), before)
+                self.assertFalse(os.path.exists(self.told()))
+        file, position = self.daemon.position()
+        self.boss(f"CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='{file}', "
+                  f"SOURCE_LOG_POS={position}")
+
+    def test_another_server_is_found_out(self):
+        with Mysql97(*lab.WITH_GTIDS) as other:
+            other.create_user()
+            self.change(f"SOURCE_PORT={other.port}")
+            self.assertEqual(self.daemon.wait_exit(), 4)
+
+    def test_damaged_file_is_named(self):
+        self.assertEqual(self.daemon.stop(), 0)
+        for damage in ("", "[dumper]\nhost\n", "[dumper]\nserver_id=7\n", "[log]\nlevel=debug\n"):
+            with self.subTest(damage=damage), open(self.told(), "w") as file:
+                file.write(damage)
+                file.flush()
+                done = self.check()
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(self.told(), done.stderr)
+        with open(self.told(), "w") as file:
+            file.write("[dumper]\npassword=x\n")
+        os.chmod(self.told(), 0o640)
+        self.assertIn(f"chmod 600 {self.told()}", self.check().stderr)
+
+    def test_an_empty_store_begins_where_it_is_told(self):
+        self.source.query("FLUSH BINARY LOGS")
+        lab.write_rows(self.source)
+        file, position = self.source.position()
+        with Binlogd(self.source, port=lab.free_port(),
+                     users={"boss": lab.account(rights="admin")}) as daemon:
+            daemon.wait_for("status: state=")
+            with daemon.connect("boss") as boss:
+                boss.query("STOP REPLICA")
+                boss.query(f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={self.source.port}, "
+                           f"SOURCE_LOG_FILE='{file}', SOURCE_LOG_POS={position}")
+                boss.query("START REPLICA")
+            lab.wait_until(lambda: daemon.epoch() and daemon.copies() == [file], 20, "the file")
+            lab.wait_caught_up(self.source, daemon)
 
 
 if __name__ == "__main__":

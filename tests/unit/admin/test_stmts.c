@@ -149,6 +149,21 @@ static bool set_settings(void *ctx, const struct admin_assignment *items, size_t
     return !d->refuses;
 }
 
+/* The answer comes later, so none does here. */
+static bool change_source(void *ctx, const struct admin_change *change, struct admin_error *e)
+{
+    struct daemon *d = ctx;
+    size_t len = 0;
+    if (change->forget)
+        len = (size_t)snprintf(d->set, sizeof(d->set), "forget;");
+    for (size_t i = 0; i < ADMIN_CHANGE_COUNT; i++)
+        if (change->value[i].p)
+            len += (size_t)snprintf(d->set + len, sizeof(d->set) - len, "%zu=%.*s;", i,
+                                    (int)change->value[i].n, (const char *)change->value[i].p);
+    *e = (struct admin_error){1210, "no"};
+    return !d->refuses;
+}
+
 static void begin(struct fixture *f, const char *version, unsigned rights)
 {
     bool mariadb = strstr(version, "MariaDB") != NULL;
@@ -189,9 +204,19 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                            .threads_connected = 3};
     f->daemon.command = -1;
     f->daemon.io = ADMIN_IO_WAITING;
-    f->env = (struct admin_env){&f->daemon,  give_facts,  each_log,     each_replica,
-                                each_thread, kill_thread, gtid_pos,     binlog_events,
-                                tell_source, do_command,  each_setting, set_settings};
+    f->env = (struct admin_env){.ctx = &f->daemon,
+                                .facts = give_facts,
+                                .each_log = each_log,
+                                .each_replica = each_replica,
+                                .each_thread = each_thread,
+                                .kill = kill_thread,
+                                .gtid_pos = gtid_pos,
+                                .binlog_events = binlog_events,
+                                .source = tell_source,
+                                .command = do_command,
+                                .change = change_source,
+                                .each_setting = each_setting,
+                                .set = set_settings};
     const struct admin_login login = {7, "repl", "10.0.0.1", NULL, rights};
     admin_session_init(&f->session, &login);
     buf_init(&f->packets);
@@ -516,6 +541,8 @@ static void rights_decide_what_is_shown(void **state)
         {"START SLAVE UNTIL x", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"STOP REPLICA IO_THREAD", ADMIN_RIGHT_ADMIN, "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"RESET REPLICA ALL", ADMIN_RIGHT_ADMIN, "RELOAD"},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HOST='h'", ADMIN_RIGHT_ADMIN,
+         "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"FLUSH LOGS", ADMIN_RIGHT_ADMIN, "RELOAD"},
         {"FLUSH STATUS", ADMIN_RIGHT_ADMIN, "RELOAD or FLUSH_STATUS"},
         {"SHUTDOWN", ADMIN_RIGHT_ADMIN, "SHUTDOWN"},
@@ -899,7 +926,6 @@ static void replication_is_started_and_stopped_as_it_stands(void **state)
         {STANDS, "STOP REPLICA", "OK", NONE},
         {ABSENT, "STOP REPLICA", "OK", NONE},
         {STANDS, "RESET REPLICA", "OK", ADMIN_RESET_SOURCE},
-        {STANDS, "RESET SLAVE ALL", "OK", ADMIN_RESET_SOURCE_ALL},
         {ABSENT, "RESET REPLICA ALL", "OK", NONE},
         {RUNS, "RESET REPLICA",
          "ERR 3081 HY000 This operation cannot be performed with running replication threads; run "
@@ -1051,6 +1077,81 @@ static void a_refused_set_global_stores_nothing(void **state)
     assert_string_equal(ask(&f, "SET @a = 1, GLOBAL max_connections = 7"),
                         "ERR 1231 42000 Variable 'x' can't be set to the value of 'y'");
     assert_string_equal(ask(&f, "SELECT @a IS NULL"), "@a IS NULL:8:81 | 1");
+    end(&f);
+    (void)state;
+}
+
+static void change_hands_over_what_was_given(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *answer; /* "" for one that comes later */
+        const char *given;
+    } cases[] = {
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HOST='h', SOURCE_PORT=7, source_user='u', "
+         "SOURCE_PASSWORD='it''s', SOURCE_SSL=1 FOR CHANNEL ''",
+         "", "0=h;1=7;2=u;3=it's;7=1;"},
+        {"CHANGE MASTER TO MASTER_HOST='h', MASTER_LOG_FILE='f', MASTER_LOG_POS=4, "
+         "MASTER_HEARTBEAT_PERIOD=0.5, GET_MASTER_PUBLIC_KEY=1",
+         "", "0=h;4=f;5=4;12=0.5;15=1;"},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=1, SOURCE_BIND='', SOURCE_DELAY=0, "
+         "PRIVILEGE_CHECKS_USER=NULL",
+         "", "6=1;"},
+        {"RESET REPLICA ALL", "", "forget;"},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HOST=''",
+         "ERR 1210 HY000 Incorrect arguments to SOURCE_HOST", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_DELAY=3",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'delay'", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD=4294968",
+         "ERR 1624 HY000 The requested value for the heartbeat period is either negative or "
+         "exceeds "
+         "the maximum allowed (4294967 seconds).",
+         ""},
+        {"CHANGE MASTER TO MASTER_AUTO_POSITION=1, MASTER_LOG_POS=4",
+         "ERR 1776 HY000 Parameters MASTER_LOG_FILE, MASTER_LOG_POS, RELAY_LOG_FILE and "
+         "RELAY_LOG_POS cannot be set when MASTER_AUTO_POSITION is active.",
+         ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HOST='h' FOR CHANNEL 'x'",
+         "ERR 3074 HY000 Replica channel 'x' does not exist.", ""},
+        {"CHANGE REPLICATION SOURCE TO", NEAR "'' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO MASTER_HOST='h'", NEAR "'MASTER_HOST='h'' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_NONSENSE=1", NEAR "'SOURCE_NONSENSE=1' at line 1",
+         ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_PORT='x'", NEAR "''x'' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_PORT=1.5", NEAR "'1.5' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_HOST='a',", NEAR "'' at line 1", ""},
+        {"CHANGE NONSENSE", NEAR "'NONSENSE' at line 1", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+        f.daemon.io = ADMIN_IO_STOPPED;
+        const char *answer = ask(&f, cases[i].sql);
+        if (*cases[i].answer)
+            assert_string_equal(answer, cases[i].answer);
+        else
+            assert_int_equal(f.packets.len, 0);
+        assert_string_equal(f.daemon.set, cases[i].given);
+        end(&f);
+    }
+    (void)state;
+}
+
+static void change_is_refused_while_the_source_is_read_or_when_there_is_none(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+    assert_string_equal(ask(&f, "CHANGE REPLICATION SOURCE TO SOURCE_PORT=1"),
+                        "ERR 3021 HY000 This operation cannot be performed with a running replica "
+                        "io thread; run STOP REPLICA IO_THREAD FOR CHANNEL '' first.");
+    assert_string_equal(ask(&f, "CHANGE MASTER TO MASTER_PORT=1"),
+                        "ERR 1198 HY000 This operation cannot be performed with a running slave; "
+                        "run STOP SLAVE first");
+    f.daemon.io = ADMIN_IO_STOPPED;
+    f.daemon.refuses = true;
+    assert_string_equal(ask(&f, "CHANGE REPLICATION SOURCE TO SOURCE_PORT=1"), "ERR 1210 HY000 no");
+    f.daemon.no_source = true;
+    assert_non_null(strstr(ask(&f, "CHANGE REPLICATION SOURCE TO SOURCE_PORT=1"), "ERR 1794 "));
     end(&f);
     (void)state;
 }
@@ -1209,6 +1310,8 @@ int main(void)
         cmocka_unit_test(replication_is_started_and_stopped_as_it_stands),
         cmocka_unit_test(what_is_so_already_is_a_note),
         cmocka_unit_test(what_the_daemon_refuses_is_told),
+        cmocka_unit_test(change_hands_over_what_was_given),
+        cmocka_unit_test(change_is_refused_while_the_source_is_read_or_when_there_is_none),
         cmocka_unit_test(keys_of_the_configuration_are_global_variables),
         cmocka_unit_test(set_global_hands_all_over_at_once),
         cmocka_unit_test(a_refused_set_global_stores_nothing),

@@ -682,13 +682,103 @@ static void mode_is_checked_outside_the_credentials_directory(void **state)
     assert_load_fails(path, expected);
 }
 
+/* What CHANGE REPLICATION SOURCE TO has said. */
+
+static const char *put_config_in(const char *dir, const char *more)
+{
+    static char text[1500];
+    snprintf(text, sizeof text, DUMPER "%s\n[storage]\ndirectory=%s\n", more, dir);
+    return put_file(dir, "c.ini", bytes_str(text), 0600);
+}
+
+static void told_keys_win_and_are_written_again(void **state)
+{
+    static const char told[] = "[dumper]\nhost=db9\nport=3309\npassword=told\nstart=b.000007:120\n";
+    struct config c;
+    struct err err;
+    struct buf text;
+    const char *path = put_config_in(*state, "port=3307\nretry_max=7\npassword_file=/nosuch\n");
+    put_file(*state, CONFIG_SOURCE_FILE, bytes_str(told), 0600);
+    assert_int_equal(config_load(&c, path, &err), 0);
+    assert_string_equal(c.dumper.host, "db9");
+    assert_int_equal(c.dumper.port, 3309);
+    assert_string_equal(c.dumper.password, "told");
+    assert_int_equal(c.dumper.retry_max_ms, 7000);
+    assert_int_equal(c.dumper.start.pos, 120);
+    buf_init(&text);
+    config_told_text(&c, &text);
+    wr_u8(&text, 0);
+    const char *again = strstr((const char *)buf_bytes(&text).p, "[dumper]");
+    assert_string_equal(again, told);
+    buf_fini(&text);
+    config_free(&c);
+}
+
+static void told_text_in_memory_stands_for_the_file(void **state)
+{
+    struct config c;
+    struct err err;
+    const char *path = put_config_in(*state, "port=3307\n");
+    put_file(*state, CONFIG_SOURCE_FILE, bytes_str("[dumper]\nport=3309\n"), 0600);
+    assert_int_equal(config_load_told(&c, path, bytes_str("[dumper]\nuser=x\n"), &err), 0);
+    assert_string_equal(c.dumper.user, "x");
+    assert_int_equal(c.dumper.port, 3307);
+    config_free(&c);
+}
+
+static void damaged_told_file_is_named(void **state)
+{
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *message; /* behind the path */
+    } cases[] = {
+        {"", 0600, ": damaged: there is no [dumper] in it"},
+        {"[dumper]\nport=x\n", 0600,
+         ":2: [dumper] port: \"x\" is not a whole number from 1 to 65535"},
+        {"[dumper]\nserver_id=7\n", 0600,
+         ":2: [dumper] server_id: CHANGE REPLICATION SOURCE TO does not set it"},
+        {"[log]\nlevel=info\n", 0600, ":1: [log]: the only section is [dumper]"},
+        {"[dumper]\npassword=x\n", 0640,
+         " holds a password and is readable by group or others (mode 0640): chmod 600 "},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct config c;
+        struct err err;
+        char expected[1200];
+        const char *path = put_config_in(*state, "");
+        const char *told =
+            put_file(*state, CONFIG_SOURCE_FILE, bytes_str(cases[i].text), cases[i].mode);
+        assert_int_equal(config_load(&c, path, &err), -1);
+        snprintf(expected, sizeof expected, "%s%s", told, cases[i].message);
+        assert_memory_equal(err.text, expected, strlen(expected));
+        assert_int_equal(err.kind, ERR_USAGE);
+        config_free(&c);
+    }
+}
+
+static void told_keys_may_change_while_the_source_is_stopped(void **state)
+{
+    (void)state;
+    struct config old = parsed(DUMPER "port=3307\nssl_mode=required\n");
+    struct config new = parsed(DUMPER "port=3308\nssl_mode=disabled\n");
+    struct err err;
+    assert_int_equal(config_reload_check(&old, &new, CONFIG_RELOAD_SOURCE_STOPPED, &err), 0);
+    new.dumper.server_id++;
+    assert_int_equal(config_reload_check(&old, &new, CONFIG_RELOAD_SOURCE_STOPPED, &err), -1);
+    assert_string_equal(err.text, "[dumper] server_id: a new value needs a restart");
+    config_free(&old);
+    config_free(&new);
+}
+
 /* Reload. */
 
 static void assert_reload(const char *was, const char *is, const char *message)
 {
     struct config old = parsed(was), new = parsed(is);
     struct err err = {0};
-    assert_int_equal(config_reload_check(&old, &new, &err), *message ? -1 : 0);
+    assert_int_equal(config_reload_check(&old, &new, CONFIG_RELOAD_RUNNING, &err),
+                     *message ? -1 : 0);
     assert_string_equal(err.text, message);
     config_free(&old);
     config_free(&new);
@@ -965,6 +1055,10 @@ int main(void)
         IN_DIR(missing_password_file_is_refused),
         IN_DIR(credential_is_found_by_name_whatever_its_mode),
         IN_DIR(mode_is_checked_outside_the_credentials_directory),
+        IN_DIR(told_keys_win_and_are_written_again),
+        IN_DIR(told_text_in_memory_stands_for_the_file),
+        IN_DIR(damaged_told_file_is_named),
+        cmocka_unit_test(told_keys_may_change_while_the_source_is_stopped),
         cmocka_unit_test(reloadable_keys_may_change),
         cmocka_unit_test(first_key_that_needs_a_restart_is_named),
         cmocka_unit_test(printing_hides_passwords),
