@@ -246,11 +246,11 @@ struct admin_change {
 
 /* What has no parameters; the rights were checked. */
 enum admin_command {
-    ADMIN_START_SOURCE,     /* of what is stopped */
-    ADMIN_STOP_SOURCE,      /* of what runs */
-    ADMIN_RESET_SOURCE,     /* forgets the last error; of what is stopped */
-    ADMIN_FLUSH_LOGS,       /* opens the log file anew */
-    ADMIN_SHUTDOWN          /* ends the daemon some time after admin_query has returned */
+    ADMIN_START_SOURCE, /* of what is stopped */
+    ADMIN_STOP_SOURCE,  /* of what runs */
+    ADMIN_RESET_SOURCE, /* forgets the last error; of what is stopped */
+    ADMIN_FLUSH_LOGS,   /* opens the log file anew */
+    ADMIN_SHUTDOWN      /* ends the daemon some time after admin_query has returned */
 };
 
 /* Why the daemon did not do what was asked. */
@@ -283,6 +283,11 @@ struct admin_env {
     /* Of a source that is stopped; rights were checked. True: the packets of the answer come later,
      * for this is kept on disk. */
     bool (*change)(void *ctx, const struct admin_change *change, struct admin_error *e);
+    /* PURGE BINARY LOGS TO and BEFORE (seconds since 1970-01-01 UTC): removes the logs before the
+     * one named, or those that were last written before then. Rights were checked; false when
+     * it cannot be, and *e says why. NULL: PURGE is not supported. */
+    bool (*purge_to)(void *ctx, struct bytes name, struct admin_error *e);
+    bool (*purge_before)(void *ctx, int64_t seconds, struct admin_error *e);
     void (*each_setting)(void *ctx, admin_setting_fn fn, void *arg);
     /* All or nothing, until the configuration is read again; false when it cannot be, and *e says
      * why. Rights were checked. */

@@ -38,6 +38,7 @@
 #define ER_NOT_SUPPORTED_AUTH_MODE            1251
 #define ER_SLAVE_WAS_RUNNING                  1254
 #define ER_SLAVE_WAS_NOT_RUNNING              1255
+#define ER_TRUNCATED_WRONG_VALUE              1292
 #define ER_SP_DOES_NOT_EXIST                  1305
 #define ER_QUERY_INTERRUPTED                  1317
 #define ER_UNKNOWN_TARGET_BINLOG              1373

@@ -114,6 +114,7 @@ bool reset_replica(struct query *q);
 bool change_statement(struct query *q);
 bool flush_statement(struct query *q);
 bool shutdown_statement(struct query *q);
+bool purge_statement(struct query *q);
 
 /* The rest of SHOW REPLICA STATUS and SHOW SLAVE STATUS. */
 bool show_replica_status(struct query *q);

@@ -320,6 +320,7 @@ static bool run_statement(struct query *q)
         {"change", change_statement},
         {"flush", flush_statement},
         {"shutdown", shutdown_statement},
+        {"purge", purge_statement},
     };
     if (sql_at_end(&q->sql))
         return query_fail(q, ER_EMPTY_QUERY, "Query was empty");

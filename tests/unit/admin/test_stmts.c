@@ -149,6 +149,22 @@ static bool set_settings(void *ctx, const struct admin_assignment *items, size_t
     return !d->refuses;
 }
 
+static bool purge_to(void *ctx, struct bytes name, struct admin_error *e)
+{
+    struct daemon *d = ctx;
+    snprintf(d->set, sizeof(d->set), "to %.*s", (int)name.n, (const char *)name.p);
+    *e = (struct admin_error){1373, "Target log not found in binlog index"};
+    return !d->refuses;
+}
+
+static bool purge_before(void *ctx, int64_t seconds, struct admin_error *e)
+{
+    struct daemon *d = ctx;
+    snprintf(d->set, sizeof(d->set), "before %lld", (long long)seconds);
+    *e = (struct admin_error){1373, "Target log not found in binlog index"};
+    return !d->refuses;
+}
+
 /* The answer comes later, so none does here. */
 static bool change_source(void *ctx, const struct admin_change *change, struct admin_error *e)
 {
@@ -215,6 +231,8 @@ static void begin(struct fixture *f, const char *version, unsigned rights)
                                 .source = tell_source,
                                 .command = do_command,
                                 .change = change_source,
+                                .purge_to = purge_to,
+                                .purge_before = purge_before,
                                 .each_setting = each_setting,
                                 .set = set_settings};
     const struct admin_login login = {7, "repl", "10.0.0.1", NULL, rights};
@@ -544,6 +562,8 @@ static void rights_decide_what_is_shown(void **state)
         {"CHANGE REPLICATION SOURCE TO SOURCE_HOST='h'", ADMIN_RIGHT_ADMIN,
          "SUPER or REPLICATION_SLAVE_ADMIN"},
         {"FLUSH LOGS", ADMIN_RIGHT_ADMIN, "RELOAD"},
+        {"PURGE BINARY LOGS TO 'x'", ADMIN_RIGHT_ADMIN, "SUPER or BINLOG_ADMIN"},
+        {"PURGE BINARY LOGS BEFORE NOW()", ADMIN_RIGHT_ADMIN, "SUPER or BINLOG_ADMIN"},
         {"FLUSH STATUS", ADMIN_RIGHT_ADMIN, "RELOAD or FLUSH_STATUS"},
         {"SHUTDOWN", ADMIN_RIGHT_ADMIN, "SHUTDOWN"},
     };
@@ -1156,12 +1176,59 @@ static void change_is_refused_while_the_source_is_read_or_when_there_is_none(voi
     (void)state;
 }
 
+/* Now is 1700000000, 2023-11-14 22:13:20. */
+static void purge_is_handed_over_with_its_limit(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *answer;
+        const char *purged;
+    } cases[] = {
+        {"PURGE BINARY LOGS TO 'mysql-bin.000002'", "OK", "to mysql-bin.000002"},
+        {"purge master logs to 'x'", "OK", "to x"},
+        {"PURGE BINARY LOGS BEFORE '2023-11-14 22:13:20'", "OK", "before 1700000000"},
+        {"PURGE BINARY LOGS BEFORE '2023-11-14T22:13:20.5'", "OK", "before 1700000000"},
+        {"PURGE BINARY LOGS BEFORE '2023-11-14'", "OK", "before 1699920000"},
+        {"PURGE BINARY LOGS BEFORE NOW()", "OK", "before 1700000000"},
+        {"PURGE BINARY LOGS BEFORE CURRENT_TIMESTAMP - INTERVAL 1 HOUR", "OK", "before 1699996400"},
+        {"PURGE BINARY LOGS BEFORE NOW() - INTERVAL '3' DAY", "OK", "before 1699740800"},
+        {"PURGE MASTER LOGS BEFORE DATE_SUB(NOW(), INTERVAL 1 WEEK)", "OK", "before 1699395200"},
+        {"PURGE BINARY LOGS BEFORE '2023-11-14' + INTERVAL 1 SECOND", "OK", "before 1699920001"},
+        {"PURGE BINARY LOGS BEFORE 'abc'", "OK", ""},
+        {"PURGE BINARY LOGS BEFORE NULL", "OK", ""},
+        {"PURGE BINARY LOGS BEFORE 1", "OK", ""},
+        {"PURGE BINARY LOGS", NEAR "'' at line 1", ""},
+        {"PURGE BINARY LOGS TO", NEAR "'' at line 1", ""},
+        {"PURGE BINARY LOGS TO x", NEAR "'x' at line 1", ""},
+        {"PURGE BINARY LOGS BEFORE NOW() - INTERVAL 3 PARSEC", NEAR "'PARSEC' at line 1", ""},
+        {"PURGE BINARY LOGS BEFORE NOW() x", NEAR "'x' at line 1", ""},
+        {"PURGE NONSENSE", NEAR "'NONSENSE' at line 1", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f;
+        begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+        const char *answer = ask(&f, cases[i].sql);
+        if (strcmp(answer, cases[i].answer) != 0)
+            print_message("statement: %s\n", cases[i].sql);
+        assert_string_equal(answer, cases[i].answer);
+        assert_string_equal(f.daemon.set, cases[i].purged);
+        end(&f);
+    }
+    (void)state;
+}
+
 static void what_the_daemon_refuses_is_told(void **state)
 {
     struct fixture f;
     begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
     f.daemon.refuses = true;
     assert_string_equal(ask(&f, "FLUSH LOGS"), "ERR 1105 HY000 cannot");
+    assert_string_equal(ask(&f, "PURGE BINARY LOGS TO 'x'"),
+                        "ERR 1373 HY000 Target log not found in binlog index");
+    f.env.purge_to = NULL;
+    assert_string_equal(ask(&f, "PURGE BINARY LOGS TO 'x'"),
+                        "ERR 1235 42000 This version of MySQL doesn't yet support 'PURGE BINARY "
+                        "LOGS'");
     end(&f);
     (void)state;
 }
@@ -1310,6 +1377,7 @@ int main(void)
         cmocka_unit_test(replication_is_started_and_stopped_as_it_stands),
         cmocka_unit_test(what_is_so_already_is_a_note),
         cmocka_unit_test(what_the_daemon_refuses_is_told),
+        cmocka_unit_test(purge_is_handed_over_with_its_limit),
         cmocka_unit_test(change_hands_over_what_was_given),
         cmocka_unit_test(change_is_refused_while_the_source_is_read_or_when_there_is_none),
         cmocka_unit_test(keys_of_the_configuration_are_global_variables),
