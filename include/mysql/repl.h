@@ -14,6 +14,7 @@
 #define COM_QUIT             0x01
 #define COM_INIT_DB          0x02
 #define COM_QUERY            0x03
+#define COM_SHUTDOWN         0x08
 #define COM_STATISTICS       0x09
 #define COM_PING             0x0e
 #define COM_BINLOG_DUMP      0x12

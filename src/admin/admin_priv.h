@@ -23,10 +23,16 @@
 
 struct query_chunk;
 
-/* A row that WHERE is asked about. */
+struct query_column {
+    const char *name;
+    bool number;
+};
+
+/* A row that expressions are about. */
 struct query_row {
-    struct bytes name;
-    struct bytes value;
+    const struct query_column *columns;
+    const struct bytes *values; /* p NULL: SQL NULL */
+    size_t n;
 };
 
 struct query {
@@ -38,10 +44,11 @@ struct query {
     struct query_chunk *chunks;
     uint64_t budget;
     unsigned depth;
-    const struct query_row *row; /* NULL outside WHERE */
-    bool bare_words;             /* an unknown word is text, as behind SET x = */
-    bool keep_warning;           /* the statement asks about the one before */
-    bool later;                  /* no answer now; it has failed as well */
+    const struct query_row *row; /* NULL where there is none */
+    bool in_where;
+    bool bare_words;   /* an unknown word is text, as behind SET x = */
+    bool keep_warning; /* the statement asks about the one before */
+    bool later;        /* no answer now; it has failed as well */
     bool failed;
     uint16_t code;
     char message[512];
@@ -88,6 +95,8 @@ bool value_to_u64(const struct value *v, uint64_t *out);
 
 /* Takes an expression from the tokens and gives its value. */
 bool expr_take(struct query *q, struct value *v);
+/* The same behind WHERE, about a row. */
+bool query_take_condition(struct query *q, const struct query_row *row, struct value *v);
 
 /* User variables; name in any case. False when there is none. */
 bool session_variable(const struct admin_session *s, struct bytes name, struct value *v);
@@ -106,6 +115,7 @@ void settings_each(struct query *q, admin_setting_fn fn, void *arg);
 bool settings_apply(struct query *q, const struct admin_assignment *items, size_t n);
 
 /* Statements, by their first word; each takes the rest and writes the answer. */
+bool select_statement(struct query *q);
 bool set_statement(struct query *q);
 bool show_statement(struct query *q);
 bool start_replica(struct query *q);
@@ -120,6 +130,8 @@ bool purge_statement(struct query *q);
 bool show_replica_status(struct query *q);
 bool show_slave_status(struct query *q);
 bool query_end(struct query *q); /* nothing may follow */
+/* Without the right to see more, a session sees those of its own user. */
+bool query_may_see(const struct query *q, const struct admin_thread *t);
 /* What the daemon says of its source; false when it has none. */
 bool query_source(struct query *q, struct admin_source *s);
 /* [FOR CHANNEL 'name']; false only for what is not to be understood. */

@@ -8,9 +8,9 @@
 
 #include <stdlib.h>
 
-#define COUNT_OF(a)      (sizeof(a) / sizeof(a)[0])
-#define HEARTBEAT_MAX    4294967 /* seconds, of a server */
-#define NO_KEY           ADMIN_CHANGE_COUNT
+#define COUNT_OF(a)   (sizeof(a) / sizeof(a)[0])
+#define HEARTBEAT_MAX 4294967 /* seconds, of a server */
+#define NO_KEY        ADMIN_CHANGE_COUNT
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_SECONDS, KIND_ANY };
 
@@ -158,8 +158,8 @@ static bool check_change(struct change *c)
                           "cannot be set when %s_AUTO_POSITION is active.",
                           c->word, c->word, c->word);
     if (c->useless)
-        return query_fail(q, ER_NOT_SUPPORTED_YET,
-                          "This version of MySQL doesn't yet support '%s'", c->useless->name);
+        return query_fail(q, ER_NOT_SUPPORTED_YET, "This version of MySQL doesn't yet support '%s'",
+                          c->useless->name);
     return true;
 }
 

@@ -81,6 +81,17 @@ bool query_need_super(struct query *q, const char *privilege)
     return query_need(q, ADMIN_RIGHT_ADMIN, privileges);
 }
 
+bool query_take_condition(struct query *q, const struct query_row *row, struct value *v)
+{
+    const struct query_row *outer = q->row;
+    q->row = row;
+    q->in_where = true;
+    bool ok = expr_take(q, v);
+    q->in_where = false;
+    q->row = outer;
+    return ok;
+}
+
 bool query_spend(struct query *q, uint64_t steps)
 {
     if (steps <= q->budget) {
@@ -409,6 +420,35 @@ static bool fn_concat(struct query *q, const struct value *args, size_t n, struc
     return true;
 }
 
+/* The text before the count-th delimiter, or behind the count-th from the end. */
+static bool fn_substring_index(struct query *q, const struct value *args, size_t n, struct value *v)
+{
+    (void)n;
+    wide count;
+    struct bytes text = args[0].text, delimiter = args[1].text;
+    *v = value_text(bytes_of(NULL, 0));
+    if (value_is_null(&args[0]) || value_is_null(&args[1]) || !to_wide(&args[2], &count))
+        return true;
+    if (!query_spend(q, text.n))
+        return false;
+    *v = value_text(count && delimiter.n ? text : bytes_of("", 0));
+    size_t seen = 0, all = 0;
+    for (size_t i = 0; delimiter.n && i + delimiter.n <= text.n; i++)
+        all += memcmp(text.p + i, delimiter.p, delimiter.n) == 0;
+    for (size_t i = 0; count && delimiter.n && i + delimiter.n <= text.n; i++) {
+        if (memcmp(text.p + i, delimiter.p, delimiter.n) != 0)
+            continue;
+        seen++;
+        if (count > 0 && (wide)seen == count)
+            v->text.n = i;
+        if (count < 0 && (wide)(all - seen + 1) == -count)
+            v->text = bytes_skip(text, i + delimiter.n);
+        if (count > 0 && (wide)seen == count)
+            break;
+    }
+    return true;
+}
+
 /* What both clocks say here is UTC, so the one use that clients have for it needs no calendar. */
 static bool fn_timediff(struct query *q, const struct value *args, size_t n, struct value *v)
 {
@@ -464,6 +504,7 @@ static const struct function functions[] = {
     {"nullif", 2, 2, fn_nullif},
     {"schema", 0, 0, fn_database},
     {"session_user", 0, 0, fn_user},
+    {"substring_index", 3, 3, fn_substring_index},
     {"sysdate", 0, 1, fn_now},
     {"system_user", 0, 0, fn_user},
     {"timediff", 2, 2, fn_timediff},
@@ -537,8 +578,14 @@ static bool take_name(struct query *q, const struct sql_token *t, struct value *
         return true;
     if (q->failed)
         return false;
-    if (q->row && (sql_same(t->value, "variable_name") || sql_same(t->value, "value"))) {
-        *v = value_text(sql_same(t->value, "value") ? q->row->value : q->row->name);
+    for (size_t i = 0; q->row && i < q->row->n; i++) {
+        const struct query_column *c = &q->row->columns[i];
+        if (!sql_same(t->value, c->name))
+            continue;
+        *v = value_text(q->row->values[i]);
+        if (c->number)
+            *v = value_of(q->row->values[i], REPLY_TYPE_LONGLONG,
+                          VALUE_NOT_NULL | VALUE_BINARY | VALUE_UNSIGNED);
         return true;
     }
     if (q->bare_words) {
@@ -546,7 +593,7 @@ static bool take_name(struct query *q, const struct sql_token *t, struct value *
         return true;
     }
     return query_fail_name(q, ER_BAD_FIELD_ERROR, "Unknown column '", t->value,
-                           q->row ? "' in 'where clause'" : "' in 'field list'");
+                           q->in_where ? "' in 'where clause'" : "' in 'field list'");
 }
 
 /* Literals that follow each other are one. */

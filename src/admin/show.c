@@ -36,6 +36,11 @@ static void row_end(struct query *q)
     reply_writer_row_end(&q->writer);
 }
 
+/* What WHERE can name. */
+enum { SHOWN_COLUMNS = 2 };
+static const struct query_column shown_columns[SHOWN_COLUMNS] = {{"Variable_name", false},
+                                                                 {"Value", false}};
+
 /* LIKE 'pattern', WHERE condition, or neither. */
 struct filter {
     enum { FILTER_NONE, FILTER_LIKE, FILTER_WHERE } kind;
@@ -54,49 +59,45 @@ static bool take_filter(struct query *q, struct filter *f)
             return query_fail_syntax(q);
         sql_next(&q->sql);
     } else if (sql_take(&q->sql, "where")) {
-        static const struct query_row none = {{(const uint8_t *)"", 0}, {(const uint8_t *)"", 0}};
+        const struct bytes empty[SHOWN_COLUMNS] = {bytes_str(""), bytes_str("")};
+        const struct query_row none = {shown_columns, empty, SHOWN_COLUMNS};
         struct value v;
         f->kind = FILTER_WHERE;
         f->at = q->sql.at;
         /* Once without a row, for what is wrong with it must not depend on there being rows. */
-        q->row = &none;
-        bool ok = expr_take(q, &v);
-        q->row = NULL;
-        if (!ok)
+        if (!query_take_condition(q, &none, &v))
             return false;
     }
     return query_end(q);
 }
 
-static bool passes(struct query *q, const struct filter *f, const struct query_row *row)
+static bool passes(struct query *q, const struct filter *f, const struct bytes *values)
 {
+    const struct query_row row = {shown_columns, values, SHOWN_COLUMNS};
     struct value v;
     bool ok = false;
     switch (f->kind) {
     case FILTER_NONE:
         return true;
     case FILTER_LIKE:
-        ok = sql_like(row->name, f->pattern, &q->budget);
+        ok = sql_like(values[0], f->pattern, &q->budget);
         return q->budget ? ok : query_spend(q, 1);
     case FILTER_WHERE:
         q->sql.at = f->at;
-        q->row = row;
-        ok = expr_take(q, &v) && value_is_true(&v);
-        q->row = NULL;
-        return ok;
+        return query_take_condition(q, &row, &v) && value_is_true(&v);
     }
     return false;
 }
 
 typedef const struct vars_entry *(*vars_at_fn)(size_t i);
 
-static void show_var(struct query *q, const struct filter *f, const struct query_row *row)
+static void show_var(struct query *q, const struct filter *f, const struct bytes *values)
 {
-    if (q->failed || !passes(q, f, row))
+    if (q->failed || !passes(q, f, values))
         return;
     row_begin(q);
-    rows_cell(q, row->name);
-    rows_cell(q, row->value);
+    rows_cell(q, values[0]);
+    rows_cell(q, values[1]);
     row_end(q);
 }
 
@@ -108,8 +109,9 @@ struct setting_rows {
 static void show_setting(void *arg, const struct admin_setting *setting)
 {
     struct setting_rows *rows = arg;
-    struct query_row row = {bytes_str(setting->name), bytes_str(setting->value)};
-    show_var(rows->q, rows->f, &row);
+    const struct bytes values[SHOWN_COLUMNS] = {bytes_str(setting->name),
+                                                bytes_str(setting->value)};
+    show_var(rows->q, rows->f, values);
 }
 
 /* A session sees what is global too. */
@@ -125,8 +127,8 @@ static bool show_vars(struct query *q, vars_at_fn at, enum sql_scope scope)
     for (size_t i = 0; !q->failed && (e = at(i)); i++) {
         if (!vars_exists(e, &q->facts) || (scope == SQL_SCOPE_GLOBAL && e->scope == VARS_SESSION))
             continue;
-        struct query_row row = {bytes_str(e->name), vars_shown(e, &view)};
-        show_var(q, &f, &row);
+        const struct bytes values[SHOWN_COLUMNS] = {bytes_str(e->name), vars_shown(e, &view)};
+        show_var(q, &f, values);
     }
     struct setting_rows settings = {q, &f};
     if (at == vars_system_at)
@@ -234,13 +236,17 @@ struct thread_rows {
     size_t info_max;
 };
 
-/* Without the right to see more, a session sees those of its own user. */
+bool query_may_see(const struct query *q, const struct admin_thread *t)
+{
+    return (q->session->rights & (ADMIN_RIGHT_STATUS | ADMIN_RIGHT_ADMIN)) ||
+           strcmp(t->user, q->session->user) == 0;
+}
+
 static void thread_row(void *arg, const struct admin_thread *t)
 {
     struct thread_rows *rows = arg;
     struct query *q = rows->q;
-    bool all = (q->session->rights & (ADMIN_RIGHT_STATUS | ADMIN_RIGHT_ADMIN)) != 0;
-    if (!all && strcmp(t->user, q->session->user) != 0)
+    if (!query_may_see(q, t))
         return;
     struct bytes info = t->info ? bytes_str(t->info) : bytes_of(NULL, 0);
     if (info.n > rows->info_max)
@@ -377,11 +383,11 @@ static bool show_databases(struct query *q)
     if (!take_filter(q, &f))
         return false;
     const struct reply_column column = TEXT(heading(q, "Database", &f));
-    const struct query_row row = {bytes_str("information_schema"), bytes_str("")};
+    const struct bytes values[SHOWN_COLUMNS] = {bytes_str("information_schema"), bytes_str("")};
     rows_head(q, &column, 1);
-    if (passes(q, &f, &row)) {
+    if (passes(q, &f, values)) {
         row_begin(q);
-        rows_cell(q, row.name);
+        rows_cell(q, values[0]);
         row_end(q);
     }
     return rows_end(q);
@@ -468,6 +474,40 @@ static bool show_binlog_events(struct query *q)
     return true;
 }
 
+/* There are no engines, no plugins, and nothing to tell of an engine. */
+static bool show_engine_status(struct query *q)
+{
+    static const struct reply_column columns[] = {TEXT("Type"), TEXT("Name"), TEXT("Status")};
+    struct bytes engine;
+    if (!sql_take_name(&q->sql, &engine) || !sql_match(&q->sql, "status|mutex|logs"))
+        return query_fail_syntax(q);
+    if (!query_end(q) || !query_need(q, ADMIN_RIGHT_STATUS, "PROCESS"))
+        return false;
+    rows_head(q, columns, COUNT_OF(columns));
+    return rows_end(q);
+}
+
+static bool show_engines(struct query *q)
+{
+    static const struct reply_column columns[] = {TEXT("Engine"),  TEXT("Support"),
+                                                  TEXT("Comment"), NULLABLE("Transactions"),
+                                                  NULLABLE("XA"),  NULLABLE("Savepoints")};
+    if (!query_end(q))
+        return false;
+    rows_head(q, columns, COUNT_OF(columns));
+    return rows_end(q);
+}
+
+static bool show_plugins(struct query *q)
+{
+    static const struct reply_column columns[] = {TEXT("Name"), TEXT("Status"), TEXT("Type"),
+                                                  NULLABLE("Library"), NULLABLE("License")};
+    if (!query_end(q))
+        return false;
+    rows_head(q, columns, COUNT_OF(columns));
+    return rows_end(q);
+}
+
 bool show_statement(struct query *q)
 {
     static const struct {
@@ -494,6 +534,9 @@ bool show_statement(struct query *q)
         {"databases|schemas", show_databases},
         {"[full] tables", show_tables},
         {"grants", show_grants},
+        {"engine", show_engine_status},
+        {"[storage] engines", show_engines},
+        {"plugins", show_plugins},
     };
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (sql_match(&q->sql, table[i].words))

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define COUNT_OF(a)  (sizeof(a) / sizeof(a)[0])
-#define HEADING_MAX  256 /* bytes of a column's name that is the text of the item */
 #define FIRST_PACKET 1
 
 void rows_head(struct query *q, const struct reply_column *columns, size_t n)
@@ -75,118 +74,6 @@ bool query_take_limit(struct query *q, uint64_t *skip, uint64_t *count)
     if (sql_take(&q->sql, "offset"))
         return sql_take_u64(&q->sql, skip) || query_fail_syntax(q);
     return true;
-}
-
-/* SELECT */
-
-struct items {
-    struct value *values;
-    struct reply_column *columns;
-    size_t n;
-    size_t cap;
-};
-
-/* A C string of the query's own, cut between UTF-8 characters. */
-static const char *heading(struct query *q, struct bytes text)
-{
-    size_t n = text.n < HEADING_MAX ? text.n : HEADING_MAX;
-    while (n < text.n && n && (text.p[n] & 0xc0) == 0x80)
-        n--;
-    uint8_t *p = query_alloc(q, n + 1);
-    if (!p)
-        return "";
-    if (n)
-        memcpy(p, text.p, n);
-    p[n] = '\0';
-    return (const char *)p;
-}
-
-/* An item that is a literal only, in however many parentheses, is named after the literal, any
- * other after its text. */
-static struct bytes item_text(const struct query *q, size_t first, size_t end)
-{
-    const struct sql_token *t = q->sql.tokens;
-    size_t a = first, b = end;
-    while (b - a > 2 && t[a].kind == SQL_OPERATOR && t[a].value.p[0] == '(' &&
-           t[b - 1].kind == SQL_OPERATOR && t[b - 1].value.p[0] == ')') {
-        a++;
-        b--;
-    }
-    if (t[a].kind == SQL_STRING && (b - a == 1 || t[a + 1].kind == SQL_STRING))
-        return t[a].value;
-    if (b - a == 1 && t[a].kind != SQL_WORD && t[a].kind != SQL_USER_VARIABLE &&
-        t[a].kind != SQL_SYSTEM_VARIABLE)
-        return t[a].text;
-    const uint8_t *from = t[first].text.p;
-    const struct sql_token *last = &t[end - 1];
-    return bytes_of(from, (size_t)(last->text.p + last->text.n - from));
-}
-
-/* [AS] alias; words that go on with the statement are none. */
-static bool take_alias(struct query *q, struct bytes *alias)
-{
-    const struct sql_token *t = sql_peek(&q->sql);
-    bool as = sql_take(&q->sql, "as");
-    if (as)
-        t = sql_peek(&q->sql);
-    bool more = t->kind == SQL_WORD && (sql_same(t->value, "from") || sql_same(t->value, "limit"));
-    if (t->kind == SQL_QUOTED || t->kind == SQL_STRING || (t->kind == SQL_WORD && !more)) {
-        *alias = sql_next(&q->sql)->value;
-        return true;
-    }
-    return !as || query_fail_syntax(q);
-}
-
-static bool take_item(struct query *q, struct items *items)
-{
-    if (items->n == items->cap) {
-        items->cap = items->cap ? items->cap * 2 : 8;
-        items->values = mem_realloc(items->values, items->cap * sizeof(*items->values));
-        items->columns = mem_realloc(items->columns, items->cap * sizeof(*items->columns));
-    }
-    struct value *v = &items->values[items->n];
-    size_t first = q->sql.at;
-    if (!expr_take(q, v))
-        return false;
-    struct bytes name = item_text(q, first, q->sql.at);
-    if (!take_alias(q, &name))
-        return false;
-    struct reply_column *c = &items->columns[items->n++];
-    *c = v->column;
-    c->name = heading(q, name);
-    return !q->failed;
-}
-
-static bool write_items(struct query *q, const struct items *items, size_t rows)
-{
-    rows_head(q, items->columns, items->n);
-    if (rows) {
-        reply_writer_row_begin(&q->writer);
-        for (size_t i = 0; i < items->n; i++)
-            rows_cell(q, items->values[i].text);
-        reply_writer_row_end(&q->writer);
-    }
-    reply_writer_rows_end(&q->writer);
-    return !q->failed;
-}
-
-static bool select_statement(struct query *q)
-{
-    struct items items = {0};
-    uint64_t skip, count;
-    bool ok;
-    sql_match(&q->sql, "[sql_no_cache|all|distinct]");
-    do {
-        ok = take_item(q, &items);
-    } while (ok && sql_take(&q->sql, ","));
-    if (ok)
-        sql_match(&q->sql, "from dual");
-    ok = ok && query_take_limit(q, &skip, &count);
-    ok = ok && (sql_at_end(&q->sql) || query_fail_syntax(q));
-    ok = ok && write_items(q, &items, skip == 0 && count > 0);
-    free(items.values);
-    free(items.columns);
-    return ok;
 }
 
 /* DO evaluates and throws away. */

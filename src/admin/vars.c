@@ -181,6 +181,7 @@ static const struct vars_entry system_table[] = {
     {"init_connect", VARS_TEXT, VARS_GLOBAL, VARS_ANY, READ_ONLY, FIXED("")},
     {"innodb_flush_log_at_trx_commit", VARS_NUMBER, VARS_GLOBAL, VARS_ANY, READ_ONLY, FIXED("1")},
     {"innodb_lock_wait_timeout", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("50")},
+    {"innodb_read_only", VARS_BOOL, VARS_GLOBAL, VARS_ANY, READ_ONLY, FIXED("1")},
     {"interactive_timeout", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("28800")},
     {"last_insert_id", VARS_NUMBER, VARS_SESSION, VARS_ANY, SETTABLE, FIXED("0")},
     {"lc_messages", VARS_TEXT, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("en_US")},

@@ -573,6 +573,10 @@ static void on_command(struct session *s, struct bytes payload)
         sql->init_db(s->opts->ctx, s->sql, rest, output(s));
         conn_flush(s->channel.conn);
         break;
+    case COM_SHUTDOWN: /* of mariadb-admin, and of clients older than 5.7 */
+        sql->query(s->opts->ctx, s->sql, bytes_str("SHUTDOWN"), output(s));
+        conn_flush(s->channel.conn);
+        break;
     case COM_STATISTICS:
         on_statistics(s);
         break;

