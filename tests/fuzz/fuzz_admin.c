@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "base/mem.h"
+#include "mysql/errcode.h"
 
 static bool mariadb;
 
@@ -34,6 +35,59 @@ static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes file, uint64_t posit
     return ADMIN_GTID_POS_FOUND;
 }
 
+static bool tell_source(void *ctx, struct admin_source *s)
+{
+    (void)ctx;
+    s->host = "db1";
+    return true;
+}
+
+static bool do_command(void *ctx, enum admin_command command, struct admin_error *e)
+{
+    (void)ctx;
+    *e = (struct admin_error){ER_UNKNOWN_ERROR, "no"};
+    return command == ADMIN_START_SOURCE;
+}
+
+/* What a change refuses is answered at once. */
+static bool change(void *ctx, const struct admin_change *given, struct admin_error *e)
+{
+    (void)ctx;
+    (void)given;
+    *e = (struct admin_error){ER_WRONG_ARGUMENTS, "no"};
+    return false;
+}
+
+static bool purge_before(void *ctx, int64_t seconds, struct admin_error *e)
+{
+    (void)ctx;
+    (void)e;
+    return seconds != 0;
+}
+
+static void each_thread(void *ctx, admin_thread_fn fn, void *arg)
+{
+    const struct admin_thread t = {7, "repl", "10.0.0.1:5", NULL, "Query", 0, "", NULL};
+    (void)ctx;
+    fn(arg, &t);
+}
+
+static void each_setting(void *ctx, admin_setting_fn fn, void *arg)
+{
+    const struct admin_setting s = {"dumper.retry_max", "5", false, true};
+    (void)ctx;
+    fn(arg, &s);
+}
+
+static bool set(void *ctx, const struct admin_assignment *items, size_t n, struct admin_error *e)
+{
+    (void)ctx;
+    (void)e;
+    for (size_t i = 0; i < n; i++)
+        BUG_ON(strcmp(items[i].name, "dumper.retry_max") != 0);
+    return true;
+}
+
 static void check_packets(struct bytes answer)
 {
     struct rd r = rd_of(answer);
@@ -49,7 +103,15 @@ static void check_packets(struct bytes answer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct admin_env env = {.facts = give_facts, .gtid_pos = gtid_pos};
+    const struct admin_env env = {.facts = give_facts,
+                                  .gtid_pos = gtid_pos,
+                                  .source = tell_source,
+                                  .command = do_command,
+                                  .change = change,
+                                  .purge_before = purge_before,
+                                  .each_thread = each_thread,
+                                  .each_setting = each_setting,
+                                  .set = set};
     const struct admin_login login = {7, "repl", "10.0.0.1", NULL, ADMIN_RIGHT_ADMIN};
     struct admin_session s;
     struct buf out;
