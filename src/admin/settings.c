@@ -16,7 +16,11 @@ struct search {
 static const struct {
     const char *variable;
     const char *key;
-} aliases[] = {{"max_connections", "server.max_connections"}};
+} aliases[] = {
+    {"max_connections", "server.max_connections"},
+    {"rpl_semi_sync_master_wait_for_slave_count", "server.wait_for_replicas"},
+    {"rpl_semi_sync_source_wait_for_replica_count", "server.wait_for_replicas"},
+};
 
 static const char *keep(struct query *q, const char *text)
 {

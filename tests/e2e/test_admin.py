@@ -206,6 +206,12 @@ class Source(WithSource):
         self.assertEqual(self.boss(limits), [("1000", "5")])
         self.assertEqual(self.daemon.log_text().count("connected to MySQL"), 1)
 
+    def test_replicas_to_wait_for_are_set_by_mysqls_name(self):
+        count = "rpl_semi_sync_source_wait_for_replica_count"
+        self.boss(f"SET GLOBAL {count}=2")
+        self.assertEqual(self.boss(f"SELECT @@{count}, @@server.wait_for_replicas"),
+                         [("2", "2")])
+
     def test_max_connections_takes_effect_at_once(self):
         with self.daemon.connect("boss") as boss:
             boss.query("SET GLOBAL max_connections=1")
@@ -277,7 +283,8 @@ class Change(WithSource):
         self.assertNotIn("s3cret", self.daemon.log_text())
         for sql in ("STOP REPLICA", "RESET REPLICA ALL"):
             self.boss(sql)
-        self.assertEqual(self.shown()["Source_User"], "repl")
+        row = self.shown()
+        self.assertEqual((row["Source_User"], row["Source_UUID"]), ("repl", ""))
         self.assertNotIn("s3cret", lab.read_text(self.told()))
         self.boss("START REPLICA")
         lab.write_rows(self.source)
