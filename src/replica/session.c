@@ -527,6 +527,7 @@ static void on_register(struct session *s, struct bytes payload)
     s->server_id = r.server_id;
     strcpy(s->report_host, r.host);
     s->report_port = r.port;
+    read_variables(s); /* the list of replicas shows the uuid from now on, as a source's does */
     put_ok(s);
 }
 

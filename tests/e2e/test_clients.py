@@ -1,5 +1,6 @@
 """What people and tools type: real clients log in to binlogd and ask it things."""
 import re
+import struct
 import subprocess
 import unittest
 
@@ -210,6 +211,15 @@ class Statements(Clients):
                 with self.subTest(sql=sql):
                     self.assertEqual(client.query(sql), [])
             self.assertEqual(client.query("SELECT @a, @b, @c"), [("1", "two", None)])
+
+    def test_registered_replica_is_listed_with_its_uuid(self):
+        uuid = "11111111-2222-3333-4444-555555555555"
+        with self.daemon.connect() as client:
+            client.query(f"SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'")
+            client.command(b"\x15" + struct.pack("<I", 99) + b"\x02r1\0\0" +
+                           struct.pack("<HII", 3307, 0, 0))
+            self.assertEqual(client.read_packet()[0], 0)
+            self.assertIn(("99", "r1", "3307", "4711", uuid), self.daemon.query("SHOW REPLICAS"))
 
     def test_replicas_are_listed(self):
         with Mysql97(*lab.WITH_GTIDS, server_id=321) as replica:
