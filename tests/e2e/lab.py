@@ -609,7 +609,7 @@ class Binlogd:
 
     def connect(self, user="repl", password=PASSWORD, timeout=30):
         """A session through the unix socket."""
-        self.port()
+        self.wait_for("listening on unix:")
         return myclient.Client(self.socket, user=user, password=password, timeout=timeout)
 
     def query(self, text):

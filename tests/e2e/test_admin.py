@@ -229,7 +229,7 @@ class Source(WithSource):
         path = f"{self.daemon.dir}/own.log"
         self.daemon.sections["log"]["file"] = path
         self.daemon.restart()
-        lab.wait_until(lambda: "listening on" in lab.read_text(path), 20, "the log file")
+        lab.wait_until(lambda: "listening on unix:" in lab.read_text(path), 20, "the log file")
         os.rename(path, path + ".1")
         client = myclient.Client(self.daemon.socket, user="boss", password=PASSWORD)
         self.addCleanup(client.close)
