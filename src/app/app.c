@@ -510,6 +510,7 @@ static int open_parts(struct app *a, struct err *err)
         return -1;
     struct retention_opts retention = {a->loop, a->worker, a->store, &a->config};
     a->retention = retention_new(&retention);
+    a->control.retention = a->retention;
     return 0;
 }
 

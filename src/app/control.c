@@ -104,6 +104,40 @@ bool control_change(struct control *c, uint32_t session, const struct admin_chan
     return true;
 }
 
+/* ---- PURGE ---- */
+
+/* As with a server, what has to stay stays, and that is no error. */
+static bool purged(enum retention_answer answer, const struct retention_purged *p,
+                   const struct err *err, struct admin_error *e)
+{
+    switch (answer) {
+    case RETENTION_PURGED:
+        if (*p->kept)
+            log_info("app", "PURGE: %zu of %zu files go, %s stays: %u readers", p->purged, p->asked,
+                     p->kept, p->readers);
+        return true;
+    case RETENTION_UNKNOWN:
+        return refuse(e, ER_UNKNOWN_TARGET_BINLOG, "Target log not found in binlog index");
+    case RETENTION_FAILED:
+        break;
+    }
+    return refuse(e, ER_UNKNOWN_ERROR, err->text);
+}
+
+bool control_purge_to(struct control *c, struct bytes name, struct admin_error *e)
+{
+    struct retention_purged p = {.kept = ""};
+    struct err err;
+    return purged(retention_purge_to(c->retention, name, &p, &err), &p, &err, e);
+}
+
+bool control_purge_before(struct control *c, int64_t seconds, struct admin_error *e)
+{
+    struct retention_purged p = {.kept = ""};
+    struct err err;
+    return purged(retention_purge_before(c->retention, seconds, &p, &err), &p, &err, e);
+}
+
 /* ---- SET GLOBAL ---- */
 
 static bool is_shown(const struct config_key *k)

@@ -7,6 +7,7 @@
 
 #include "admin/admin.h"
 #include "app/config.h"
+#include "app/retention.h"
 #include "dumper/dumper.h"
 #include "told.h"
 
@@ -21,6 +22,7 @@ struct control {
     int (*follow)(void *ctx, struct err *err);
     void *ctx;
     struct told *told;
+    struct retention *retention;
     char info_file[512]; /* what the source's info_file points to */
 };
 
@@ -30,6 +32,8 @@ bool control_command(struct control *c, enum admin_command command, struct admin
 /* The same for the session; what the daemon answers later goes to it. */
 bool control_change(struct control *c, uint32_t session, const struct admin_change *change,
                     struct admin_error *e);
+bool control_purge_to(struct control *c, struct bytes name, struct admin_error *e);
+bool control_purge_before(struct control *c, int64_t seconds, struct admin_error *e);
 void control_each_setting(struct control *c, admin_setting_fn fn, void *arg);
 bool control_set(struct control *c, const struct admin_assignment *items, size_t n,
                  struct admin_error *e);

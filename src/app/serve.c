@@ -414,6 +414,18 @@ static bool command(void *ctx, enum admin_command what, struct admin_error *e)
     return control_command(s->opts.control, what, e);
 }
 
+static bool purge_to(void *ctx, struct bytes name, struct admin_error *e)
+{
+    struct serve *s = ctx;
+    return control_purge_to(s->opts.control, name, e);
+}
+
+static bool purge_before(void *ctx, int64_t seconds, struct admin_error *e)
+{
+    struct serve *s = ctx;
+    return control_purge_before(s->opts.control, seconds, e);
+}
+
 static bool change(void *ctx, const struct admin_change *what, struct admin_error *e)
 {
     struct serve *s = ctx;
@@ -448,6 +460,8 @@ static struct admin_env env_of(struct serve *s)
         .source = tell_source,
         .command = command,
         .change = change,
+        .purge_to = purge_to,
+        .purge_before = purge_before,
         .each_setting = each_setting,
         .set = set,
     };

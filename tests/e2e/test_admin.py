@@ -38,6 +38,9 @@ RUNNING = [
     "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD=99999999",
     "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD=-1",
     "CHANGE REPLICATION SOURCE TO SOURCE_BIND='' x", "CHANGE",
+    "PURGE BINARY LOGS TO 'nosuch'", "PURGE BINARY LOGS TO 'mysql-bin.000001'",
+    "PURGE BINARY LOGS BEFORE '2020-01-01 00:00:00'", "PURGE BINARY LOGS", "PURGE BINARY LOGS TO",
+    "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 3 DAY", "PURGE BINARY LOGS BEFORE 'abc'",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
 ]
 STOPPED = [
@@ -220,6 +223,16 @@ class Source(WithSource):
             self.assertEqual(caught.exception.code, 1040)
             boss.query("SET GLOBAL max_connections=DEFAULT")
             self.daemon.connect().close()
+
+    def test_purge_removes_the_files_before_one(self):
+        for _ in range(5):
+            self.source.query("FLUSH BINARY LOGS")
+        lab.write_rows(self.source)
+        lab.assert_copied(self.source, self.daemon)
+        first, second = self.daemon.copies()[:2]
+        self.boss(f"PURGE BINARY LOGS TO '{second}'")
+        self.assertEqual(self.boss("SHOW BINARY LOGS")[0][0], second)
+        lab.wait_until(lambda: first not in self.daemon.copies(), 20, "the file's removal")
 
     def test_shutdown_ends_cleanly_after_its_answer(self):
         self.assertEqual(self.boss("SHUTDOWN"), [])
