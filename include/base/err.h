@@ -17,6 +17,8 @@ enum err_kind {
     ERR_LONG      /* will not pass by itself soon: try again slowly */
 };
 
+#define ERR_KINDS (ERR_LONG + 1)
+
 struct err {
     enum err_kind kind;
     unsigned code; /* of a server that answered with an error; 0: none did */

@@ -49,7 +49,8 @@ void ack_reset(struct ack_queue *q, enum ack_mode mode);
 /* Offsets must not decrease. False when the queue is full, which only ACK_EACH can be: such a
  * source waits for each ACK, so one that floods is broken. */
 bool ack_add(struct ack_queue *q, const struct ack *ack);
-/* Takes the next ACK that may be sent; false when none may. */
+/* Takes the next ACK that may be sent; false when none may. Its at_us is that of the first event it
+ * covers, which has waited longest. */
 bool ack_due(struct ack_queue *q, const struct ack_bounds *bounds, struct ack *ack);
 /* The next one that is durable, and so awaits replicas alone after ack_due was false; NULL: none.
  */

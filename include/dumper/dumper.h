@@ -71,11 +71,18 @@ struct dumper_opts {
 
 struct dumper_stats {
     enum dumper_state state;
-    uint64_t connects; /* dumps begun */
-    uint64_t events;   /* of the present connection */
+    int64_t state_since_us;     /* wall clock */
+    int64_t protected_until_us; /* when DUMPER_PROTECTING was left last; 0: not since the start */
+    bool connected;             /* a dump runs */
+    uint64_t connects;          /* dumps begun */
+    uint64_t events;            /* of the present connection */
     uint64_t transactions;
-    uint64_t acks;   /* sent since start */
-    uint64_t ack_us; /* from receiving to acknowledging, microseconds, summed */
+    uint64_t total_events; /* of all connections */
+    uint64_t total_transactions;
+    uint64_t total_bytes;       /* of events */
+    uint64_t errors[ERR_KINDS]; /* tries that ended, by enum err_kind */
+    uint64_t acks;              /* sent since start */
+    struct histogram ack_time;  /* from receiving to acknowledging, for each ACK the longest */
     enum downstream_state downstream;
     uint64_t held_us;        /* that something has been waiting for replicas; 0: nothing is */
     uint64_t degraded_times; /* since start */
@@ -83,7 +90,14 @@ struct dumper_stats {
      * those that enough of them had, and the others. */
     uint64_t transactions_with;
     uint64_t transactions_without;
-    int64_t seconds_behind;   /* -1: unknown */
+    int64_t seconds_behind; /* -1: unknown */
+    /* Bytes that the source has and that have not come yet: exact within its newest file when the
+     * monitor knows its end, else of what it had when this dump began, which was `backlog`. -1:
+     * unknown. */
+    int64_t bytes_behind;
+    int64_t backlog;
+    uint64_t dump_us;        /* since the dump began, microseconds; 0 without */
+    uint64_t dump_bytes;     /* of events, since then */
     const char *last_error;   /* "": all is well since */
     unsigned last_error_code; /* MySQL's number for it; 0 without one */
     int64_t last_error_us;    /* when, wall clock; 0 without one */

@@ -41,8 +41,8 @@ struct setup_facts {
     bool semi_sync_plugin;  /* the variables are there */
     bool semi_sync_enabled; /* the source's switch is on */
     enum ack_mode ack_mode;
-    int64_t clock_ahead_us;     /* the source's clock minus ours */
-    struct binfile_name latest; /* with want_latest */
+    int64_t clock_ahead_us;         /* the source's clock minus ours */
+    struct binfile_name latest;     /* with want_latest */
     char unsafe[SETTINGS_TEXT_MAX]; /* as settings_judge */
 };
 
@@ -58,6 +58,10 @@ struct setup {
 void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *opts,
                  const char *version);
 void setup_fini(struct setup *s);
+
+/* Once done: how many bytes the source's files hold from a place on, NULL for all; -1 when it does
+ * not say (SHOW BINARY LOGS needs REPLICATION CLIENT, or the file is not there). Asked once. */
+int64_t setup_backlog(struct setup *s, const struct binfile_name *file, uint64_t pos);
 
 enum setup_result { SETUP_MORE, SETUP_DONE, SETUP_FAILED };
 

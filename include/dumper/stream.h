@@ -50,6 +50,7 @@ struct stream {
     /* For the status. */
     uint64_t events;
     uint64_t transactions;
+    uint64_t bytes;          /* of events */
     uint32_t last_timestamp; /* of the last event that has one; the source's clock, seconds */
     bool idle;               /* the last thing that came was a heartbeat */
     bool flagged;            /* the source has asked for an ACK */

@@ -18,6 +18,7 @@
 #define BINLOGD_STORE_JOURNAL_H
 
 #include "base/fs.h"
+#include "base/histogram.h"
 #include "store/binfile.h"
 
 #define JOURNAL_LAZY_US     10000u
@@ -118,9 +119,9 @@ void journal_bound(struct journal *j, const struct binfile_name *name, uint64_t 
 struct bytes journal_head(struct journal *j);
 
 struct journal_stats {
-    uint64_t syncs;   /* fdatasync calls */
-    uint64_t sync_us; /* time spent in them, microseconds */
-    uint64_t last_sync_us;
+    struct histogram syncs; /* fdatasync calls that made bytes durable */
+    uint64_t queue;         /* bytes published and not yet durable */
+    uint64_t capacity;      /* of the ring, bytes */
 };
 
 void journal_stats(struct journal *j, struct journal_stats *stats);

@@ -96,8 +96,9 @@ bool store_settled(const struct store *s);
 /* After a failure of kind ERR_NO_SPACE or ERR_DIVERGED: makes the store usable again, with T as it
  * was. Call store_resume next. */
 void store_restart(struct store *s);
-/* Bytes that can still be written to the data directory's file system. */
+/* Bytes that can still be written to the data directory's file system, and its size. */
 uint64_t store_free_space(const struct store *s);
+uint64_t store_disk_size(const struct store *s);
 
 /* Whether n bytes may be appended, with their events' ends, or a file begun. When not, `room` is
  * called when it may be otherwise. */

@@ -73,8 +73,8 @@ void status_format(struct buf *out, struct store *store, const struct dumper *du
            store_files(store)->n, store_bytes(store));
     if (config->server.wait_for_replicas)
         add_waiting(out, store, &d, &replicas->acked);
-    if (d.acks)
-        wr_fmt(out, " ack_us=%" PRIu64, d.ack_us / d.acks);
-    if (j.syncs)
-        wr_fmt(out, " sync_us=%" PRIu64, j.sync_us / j.syncs);
+    if (d.ack_time.count)
+        wr_fmt(out, " ack_us=%" PRIu64, histogram_mean_us(&d.ack_time));
+    if (j.syncs.count)
+        wr_fmt(out, " sync_us=%" PRIu64, histogram_mean_us(&j.syncs));
 }

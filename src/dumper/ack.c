@@ -31,8 +31,11 @@ static bool within(const struct ack *ack, const struct ack_bounds *b)
 bool ack_due(struct ack_queue *q, const struct ack_bounds *bounds, struct ack *ack)
 {
     bool due = false;
+    uint64_t first_us = 0;
     for (const struct ack *a; (a = next(q)) && within(a, bounds);) {
         *ack = *a;
+        first_us = due ? first_us : ack->at_us;
+        ack->at_us = first_us;
         q->tail++;
         due = true;
         if (q->mode == ACK_EACH)

@@ -70,10 +70,18 @@ struct dumper {
     int64_t last_error_us;
     uint64_t connects;
     uint64_t acks_sent;
-    uint64_t ack_us;
     uint64_t acked_transactions; /* of the present connection */
     uint64_t transactions_with;
     uint64_t transactions_without;
+    struct histogram ack_time;
+    int64_t state_since_us;
+    int64_t protected_until_us;
+    struct {
+        uint64_t events, transactions, bytes;
+    } before; /* in all connections before this one */
+    uint64_t errors[ERR_KINDS];
+    int64_t backlog;
+    uint64_t dump_since_us;
     char version[HANDSHAKE_VERSION_MAX];
 };
 
@@ -93,7 +101,11 @@ static void set_state(struct dumper *d, enum dumper_state state)
 {
     if (d->state == state)
         return;
+    int64_t now = clock_wall_us();
+    if (d->state == DUMPER_PROTECTING)
+        d->protected_until_us = now;
     d->state = state;
+    d->state_since_us = now;
     d->opts.state_changed(d->opts.ctx, state);
 }
 
@@ -221,6 +233,7 @@ static void end_for_good(struct dumper *d, enum dumper_state state, const struct
 /* What follows from an error that ended a try; the connection is closed already. */
 static void conclude(struct dumper *d, const struct err *err)
 {
+    d->errors[err->kind]++;
     switch (err->kind) {
     case ERR_OTHER:
     case ERR_USAGE:
@@ -282,7 +295,7 @@ static void send_ack(struct dumper *d, const struct ack *ack)
     buf_clear(&d->ack_message);
     repl_ack_encode(&d->ack_message, ack->pos, store_file(d->opts.store, ack->file)->text);
     d->acks_sent++;
-    d->ack_us += clock_now_us() - ack->at_us;
+    histogram_add(&d->ack_time, clock_now_us() - ack->at_us);
     count_transactions(d, ack);
     channel_send_aside(&d->channel, buf_bytes(&d->ack_message));
 }
@@ -518,6 +531,11 @@ static int send_dump(struct dumper *d, struct err *err)
         repl_dump_gtid_encode(&out, &dump);
     else
         repl_dump_encode(&out, &dump);
+    d->before.events += d->stream.events;
+    d->before.transactions += d->stream.transactions;
+    d->before.bytes += d->stream.bytes;
+    d->backlog = setup_backlog(&d->setup, file, pos);
+    d->dump_since_us = clock_now_us();
     stream_start(&d->stream, d->opts.store, &d->acks, &d->channel, facts, file, pos);
     ack_reset(&d->acks, facts->ack_mode);
     channel_set_ops(&d->channel, &stream_ops, d);
@@ -889,6 +907,7 @@ struct dumper *dumper_new(const struct dumper_opts *opts)
     struct dumper *d = mem_alloc(sizeof *d);
     d->opts = *opts;
     d->retry_ms = RETRY_FIRST_MS;
+    d->state_since_us = clock_wall_us();
     ev_init(&d->deadline, on_deadline);
     d->deadline.data = d;
     ev_init(&d->gather, on_gathered);
@@ -971,11 +990,16 @@ void dumper_free(struct dumper *d)
     free(d);
 }
 
+static bool is_up_to_date(const struct dumper *d)
+{
+    return d->state == DUMPER_PROTECTING || d->state == DUMPER_ASYNC;
+}
+
 static int64_t seconds_behind(const struct dumper *d)
 {
     if (d->phase != PHASE_STREAMING)
         return -1;
-    if (d->state == DUMPER_PROTECTING || d->state == DUMPER_ASYNC)
+    if (is_up_to_date(d))
         return 0;
     if (!d->stream.last_timestamp)
         return -1;
@@ -1010,6 +1034,22 @@ static enum dumper_io io_of(const struct dumper *d)
     return DUMPER_IO_CONNECTING;
 }
 
+static int64_t bytes_behind(const struct dumper *d)
+{
+    if (d->phase != PHASE_STREAMING)
+        return -1;
+    if (is_up_to_date(d))
+        return 0;
+    const struct monitor_facts *seen = &d->monitor.facts;
+    struct store_pos received = store_received(d->opts.store);
+    if (seen->file.text[0] && strcmp(seen->file.text, received.file) == 0)
+        return seen->pos > received.pos ? (int64_t)(seen->pos - received.pos) : 0;
+    if (d->backlog < 0)
+        return -1;
+    uint64_t come = d->stream.bytes;
+    return come < (uint64_t)d->backlog ? d->backlog - (int64_t)come : 0;
+}
+
 bool dumper_gtid_mode(const struct dumper *d)
 {
     return d->setup.facts.gtid_mode;
@@ -1017,19 +1057,30 @@ bool dumper_gtid_mode(const struct dumper *d)
 
 void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
 {
+    bool connected = d->phase == PHASE_STREAMING;
     *stats = (struct dumper_stats){
         .state = d->state,
+        .state_since_us = d->state_since_us,
+        .protected_until_us = d->protected_until_us,
+        .connected = connected,
         .connects = d->connects,
         .events = d->stream.events,
         .transactions = d->stream.transactions,
         .acks = d->acks_sent,
-        .ack_us = d->ack_us,
+        .ack_time = d->ack_time,
         .downstream = d->downstream.state,
         .held_us = d->downstream.held ? clock_now_us() - d->downstream.since_us : 0,
         .degraded_times = d->downstream.times,
         .transactions_with = d->transactions_with,
         .transactions_without = d->transactions_without,
         .seconds_behind = seconds_behind(d),
+        .bytes_behind = bytes_behind(d),
+        .backlog = connected ? d->backlog : -1,
+        .dump_us = connected ? clock_now_us() - d->dump_since_us : 0,
+        .dump_bytes = connected ? d->stream.bytes : 0,
+        .total_events = d->before.events + d->stream.events,
+        .total_transactions = d->before.transactions + d->stream.transactions,
+        .total_bytes = d->before.bytes + d->stream.bytes,
         .last_error = d->last_error,
         .last_error_code = d->last_error_code,
         .last_error_us = d->last_error_us,
@@ -1040,4 +1091,5 @@ void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
         .source = &d->monitor.facts,
         .unsafe = d->unsafe,
     };
+    memcpy(stats->errors, d->errors, sizeof stats->errors);
 }

@@ -299,6 +299,13 @@ static int on_latest_error(struct setup *s, struct err *err)
                            "account");
 }
 
+/* Last, so that its answer is at hand when the place of the dump request is known. */
+static void write_logs(const struct setup *s, struct buf *out)
+{
+    (void)s;
+    query(out, "SHOW BINARY LOGS");
+}
+
 static const struct step steps[] = {
     {write_time, check_time, NULL},
     {write_server_id, check_server_id, NULL},
@@ -318,6 +325,7 @@ static const struct step steps[] = {
     {write_semi_sync_source, check_semi_sync, unknown_variable},
     {write_semi_sync_master, check_semi_sync, unknown_variable},
     {write_semi_sync_opt_in, NULL, NULL},
+    {write_logs, NULL, ignore},
 };
 
 #define STEPS (sizeof steps / sizeof *steps)
@@ -369,6 +377,25 @@ void setup_start(struct setup *s, struct channel *ch, const struct setup_opts *o
     s->facts.ack_mode = s->facts.older_than_57 ? ACK_EACH : ACK_LATEST;
     channel_receive(ch, RESULTSET_BYTES_MAX);
     send_next(s);
+}
+
+int64_t setup_backlog(struct setup *s, const struct binfile_name *file, uint64_t pos)
+{
+    bool found = !file;
+    int64_t bytes = 0;
+    for (size_t row = 0; row < s->reply.rows; row++) {
+        const char *name = resultset_get(&s->reply, row, 0);
+        const char *size = resultset_get(&s->reply, row, 1);
+        found = found || (file && name && strcmp(name, file->text) == 0);
+        if (found && size)
+            bytes += strtoll(size, NULL, 10);
+    }
+    bool known = found && s->reply.rows;
+    resultset_fini(&s->reply); /* it may be long */
+    resultset_init(&s->reply);
+    if (!known)
+        return -1;
+    return bytes > (int64_t)pos ? bytes - (int64_t)pos : 0;
 }
 
 void setup_fini(struct setup *s)

@@ -220,6 +220,7 @@ static int end_event(struct stream *st, const struct event_header *h, enum trx_v
     bool ended = verdict == TRX_ENDED;
     store_event_end(st->store, h->length, verdict, ended && st->gtid.gno ? &st->gtid : NULL);
     st->events++;
+    st->bytes += h->length;
     st->idle = false;
     if (h->timestamp) {
         st->last_timestamp = h->timestamp;

@@ -58,7 +58,7 @@ struct journal {
     bool stop;
     bool failed;
     struct err failure;
-    struct journal_stats stats;
+    struct histogram syncs;
 
     /* The thread's own. */
     struct journal_target now; /* where bytes go; its dirfd is the journal's own */
@@ -321,9 +321,7 @@ static int do_sync(struct journal *j, struct err *err)
     if (rc < 0)
         return -1;
     j->synced = j->written; /* only this thread moves written */
-    j->stats.syncs++;
-    j->stats.sync_us += j->sync_us;
-    j->stats.last_sync_us = j->sync_us;
+    histogram_add(&j->syncs, j->sync_us);
     wake_loop(j);
     return 0;
 }
@@ -618,6 +616,8 @@ struct bytes journal_head(struct journal *j)
 void journal_stats(struct journal *j, struct journal_stats *stats)
 {
     pthread_mutex_lock(&j->lock);
-    *stats = j->stats;
+    stats->syncs = j->syncs;
+    stats->queue = j->published - j->synced;
+    stats->capacity = j->opts.ring_size;
     pthread_mutex_unlock(&j->lock);
 }

@@ -462,6 +462,12 @@ uint64_t store_free_space(const struct store *s)
     return fstatvfs(s->rootfd, &st) < 0 ? 0 : (uint64_t)st.f_bavail * st.f_frsize;
 }
 
+uint64_t store_disk_size(const struct store *s)
+{
+    struct statvfs st;
+    return fstatvfs(s->rootfd, &st) < 0 ? 0 : (uint64_t)st.f_blocks * st.f_frsize;
+}
+
 int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *err)
 {
     struct gtid_set set;

@@ -357,6 +357,17 @@ static void send_latest(struct peer *p, const char *file)
         source_send_err(p, ER_PARSE_ERROR, "You have an error in your SQL syntax");
 }
 
+static void send_logs(struct peer *p, const char *const *logs)
+{
+    size_t n = 0;
+    while (logs && logs[n])
+        n++;
+    if (logs)
+        source_send_rows(p, 2, n / 2, logs);
+    else
+        source_send_err(p, ER_SPECIFIC_ACCESS_DENIED_ERROR, "Access denied");
+}
+
 static bool says(struct bytes command, const char *words)
 {
     return memmem(command.p, command.n, words, strlen(words)) != NULL;
@@ -396,6 +407,8 @@ bool source_answer(struct peer *p, const struct source_profile *s, struct bytes 
         source_send_rows(p, 2, s->log_bin ? 2 : 0, settings);
     } else if (says(command, "SHOW BINARY LOG STATUS")) {
         send_latest(p, s->latest);
+    } else if (says(command, "SHOW BINARY LOGS")) {
+        send_logs(p, s->logs);
     } else if (says(command, "SHOW MASTER STATUS")) {
         send_latest(p, s->latest_old);
     } else if (says(command, "rpl_semi_sync_source_enabled")) {

@@ -77,6 +77,7 @@ struct source_profile {
     const char *log_bin;
     const char *latest;      /* SHOW BINARY LOG STATUS; NULL: error 1064 */
     const char *latest_old;  /* SHOW MASTER STATUS */
+    const char *const *logs; /* SHOW BINARY LOGS: names and sizes, NULL behind; NULL: error 1227 */
     uint16_t register_error; /* 0: OK */
     bool tls_offered;
 };

@@ -7,7 +7,7 @@ static struct ack_queue q;
 
 static void add(uint64_t offset)
 {
-    struct ack a = {.offset = offset, .pos = offset + 1000};
+    struct ack a = {.offset = offset, .pos = offset + 1000, .at_us = offset + 5};
     assert_true(ack_add(&q, &a));
 }
 
@@ -32,6 +32,20 @@ static void latest_gives_one_for_all_that_is_synced(void **state)
     assert_true(due(30, &a));
     assert_int_equal(a.pos, 1030);
     assert_false(due(UINT64_MAX, &a));
+}
+
+static void latest_tells_since_when_the_first_has_waited(void **state)
+{
+    (void)state;
+    struct ack a;
+    ack_reset(&q, ACK_LATEST);
+    add(10);
+    add(20);
+    add(30);
+    assert_true(due(20, &a));
+    assert_int_equal(a.at_us, 15);
+    assert_true(due(30, &a));
+    assert_int_equal(a.at_us, 35);
 }
 
 static void each_gives_every_one_in_order(void **state)
@@ -156,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(latest_gives_one_for_all_that_is_synced),
+        cmocka_unit_test(latest_tells_since_when_the_first_has_waited),
         cmocka_unit_test(each_gives_every_one_in_order),
         cmocka_unit_test(neither_disk_nor_replicas_alone_make_it_due),
         cmocka_unit_test(latest_stops_where_replicas_are),

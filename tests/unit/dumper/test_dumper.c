@@ -389,6 +389,41 @@ static void older_source_gets_one_ack_for_each(void **state)
     source_expect_ack(peer, FILE_1, file.bytes.len);
 }
 
+/* Counters go on through connections, so that they can be graphed. */
+static void stats_count_over_all_connections(void **state)
+{
+    (void)state;
+    static const char *const logs[] = {FILE_1, "5000", NULL};
+    struct source_profile profile = source_80;
+    profile.logs = logs;
+    stream_first_file(SOURCE_FLAGGED);
+    struct dumper_stats first = stats();
+    assert_int_equal(first.total_events, first.events);
+    assert_int_equal(first.total_bytes, file.bytes.len - 4);
+    assert_int_equal(first.ack_time.count, first.acks);
+    assert_int_equal(first.state, DUMPER_PROTECTING);
+    assert_int_equal(first.bytes_behind, 0);
+    assert_int_equal(first.protected_until_us, 0);
+    assert_true(first.connected);
+    assert_int_equal(store_newest_time(store), le32(buf_bytes(&file.bytes).p + EVENT_MAGIC_LEN));
+    assert_int_equal(store_file_begun(store, 0), le32(buf_bytes(&file.bytes).p + EVENT_MAGIC_LEN));
+    peer_close(peer);
+    RUN_UNTIL(loop, !stats().connected);
+    struct dumper_stats between = stats();
+    assert_true(between.protected_until_us >= first.state_since_us);
+    assert_int_equal(between.bytes_behind, -1);
+    assert_int_equal(between.errors[ERR_OTHER], 1);
+    struct source_dump d = resume_with(&profile, false);
+    RUN_UNTIL(loop, stats().connected);
+    assert_int_equal(stats().backlog, 5000 - d.pos);
+    assert_int_equal(stats().bytes_behind, 5000 - d.pos);
+    send_events(d.pos, SOURCE_SEMI);
+    RUN_UNTIL(loop, stats().events > 0);
+    assert_int_equal(stats().total_events, first.total_events + 1);
+    assert_int_equal(stats().bytes_behind, 5000 - file.bytes.len);
+    assert_int_equal(stats().state, DUMPER_CATCHING_UP);
+}
+
 static void pending_acks_are_dropped_on_disconnect(void **state)
 {
     (void)state;
@@ -451,6 +486,9 @@ static void resume_survives_a_restart_of_the_store(void **state)
     dumper_free(dumper);
     store_close(store);
     open_store();
+    uint32_t created = le32(buf_bytes(&file.bytes).p + EVENT_MAGIC_LEN);
+    assert_int_equal(store_file_begun(store, 0), created);
+    assert_int_equal(store_newest_time(store), created); /* all events have the same */
     opts.store = store;
     opts.setup.server_uuid = store_server_uuid(store);
     start();
@@ -769,8 +807,7 @@ static void name_join_file(const struct source_profile *other)
     assert_string_equal(d.file, "");
     assert_int_equal(d.set_bytes, 8 + 16 + 8 + 16); /* one uuid with one interval */
     peer->seq = 1;
-    source_send_event(peer, SOURCE_SEMI,
-                      source_fake_rotate(&scratch, "mysql-bin.000031", 4, true));
+    source_send_event(peer, SOURCE_SEMI, source_fake_rotate(&scratch, "mysql-bin.000031", 4, true));
 }
 
 static void failover_joins_at_the_file_that_the_new_source_names(void **state)
@@ -1156,6 +1193,7 @@ int main(void)
         TEST(stream_is_stored_byte_for_byte),
         TEST(ack_leaves_only_after_the_sync),
         TEST(older_source_gets_one_ack_for_each),
+        TEST(stats_count_over_all_connections),
         TEST(pending_acks_are_dropped_on_disconnect),
         TEST(resume_compares_the_last_event_and_goes_on),
         TEST(resume_survives_a_restart_of_the_store),

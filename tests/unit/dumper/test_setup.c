@@ -135,7 +135,37 @@ static void setup_says_everything_in_order(void **state)
         "'rpl_semi_sync_master_timeout')\n"
         "command 21\n"
         "SELECT @@global.rpl_semi_sync_source_enabled\n"
-        "SET @rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1\n");
+        "SET @rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1\n"
+        "SHOW BINARY LOGS\n");
+}
+
+static void setup_backlog_sums_what_follows_the_place(void **state)
+{
+    (void)state;
+    static const char *const logs[] = {"a.000001", "1000", "a.000002", "5000000000",
+                                       "a.000003", "300",  NULL};
+    struct source_profile p = source_80;
+    static const struct {
+        const char *file;
+        uint64_t pos;
+        int64_t bytes;
+    } cases[] = {
+        {NULL, 4, 5000001296}, {"a.000001", 900, 5000000400}, {"a.000003", 4, 296},
+        {"a.000003", 301, 0},  {"a.000004", 4, -1},
+    };
+    p.logs = logs;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct binfile_name name;
+        if (cases[i].file)
+            binfile_name_parse(&name, bytes_str(cases[i].file), &err);
+        run(&p);
+        assert_int_equal(result, SETUP_DONE);
+        assert_int_equal(setup_backlog(&setup, cases[i].file ? &name : NULL, cases[i].pos),
+                         cases[i].bytes);
+    }
+    run(&source_80); /* without the privilege */
+    assert_int_equal(result, SETUP_DONE);
+    assert_int_equal(setup_backlog(&setup, NULL, 4), -1);
 }
 
 static const struct {
@@ -352,6 +382,7 @@ int main(void)
         TEST(setup_says_everything_in_order),
         TEST(setup_tells_the_versions_apart),
         TEST(setup_without_semi_sync_does_not_ask_for_it),
+        TEST(setup_backlog_sums_what_follows_the_place),
         TEST(setup_finds_the_latest_file_by_either_name),
         TEST(setup_refuses_what_cannot_work),
         TEST(setup_survives_broken_answers),
