@@ -23,6 +23,7 @@
 #define RING_SIZE        (32u << 20)
 #define PUBLIC_KEY_MAX   (64u << 10)
 #define MONITOR_MS       10000u
+#define LOG_TICK_S       5.0
 #define JOURNAL_PRIORITY EV_MAXPRI /* what became durable comes before anything else */
 
 struct app {
@@ -34,6 +35,7 @@ struct app {
     struct ev_signal signals[4];
     struct ev_timer status_timer;
     struct ev_timer watchdog_timer;
+    struct ev_timer log_timer;
     struct worker *worker;
     struct store *store;
     struct tls *tls;
@@ -100,6 +102,14 @@ static void on_watchdog_timer(struct ev_loop *loop, struct ev_timer *t, int reve
     (void)t;
     (void)revents;
     sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_log_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
+{
+    (void)loop;
+    (void)t;
+    (void)revents;
+    log_tick();
 }
 
 /* ---- what happens ---- */
@@ -463,6 +473,8 @@ static void start_watchers(struct app *a)
     a->status_timer.data = a;
     a->status_timer.repeat = a->config.log.status_interval_s;
     ev_timer_again(a->loop, &a->status_timer);
+    ev_timer_init(&a->log_timer, on_log_timer, LOG_TICK_S, LOG_TICK_S);
+    ev_timer_start(a->loop, &a->log_timer);
     ev_init(&a->watchdog_timer, on_watchdog_timer);
     uint64_t watchdog_us = 0;
     if (sd_watchdog_enabled(0, &watchdog_us) > 0) {

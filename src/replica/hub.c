@@ -143,7 +143,7 @@ void hub_log(struct hub *h, enum hub_lines kind, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    log_write(kind == HUB_LINES_REFUSED ? LOG_WARN : LOG_INFO, "replica", "%s", text);
+    log_bounded(kind == HUB_LINES_REFUSED ? LOG_WARN : LOG_INFO, "replica", "%s", text);
 }
 
 static void on_tell(struct ev_loop *loop, struct ev_timer *w, int revents)

@@ -4,6 +4,7 @@ The source is a real MySQL 9.x. What an operator reads in the documentation is t
 is written there: the keys of the status line, the commands, the sample configuration.
 """
 import glob
+import grp
 import os
 import pwd
 import re
@@ -63,6 +64,13 @@ class Daemon(Binlogd):
         """All paths below the data directory."""
         return [os.path.join(top, name) for top, _, names in os.walk(self.storage)
                 for name in names]
+
+
+def logrotate_program():
+    path = shutil.which("logrotate") or shutil.which("logrotate", path="/usr/sbin")
+    if not path:
+        raise unittest.SkipTest("skipped: logrotate is not installed")
+    return path
 
 
 def records(text, level=None):
@@ -218,6 +226,52 @@ class LogFile(unittest.TestCase):
         daemon.set("log", file=daemon.log)
         daemon.reload("configuration reloaded")
         self.assertNotIn("reloaded", lab.read_text(old))
+
+    def logrotate(self, daemon, **changes):
+        """One run with what the documentation shows; `changes` replace a directive by another."""
+        text = lab.read_text(os.path.join(lab.TOP, "docs", "operations.md"))
+        text = re.search(r"(?ms)^    (/var/log/binlogd/binlogd.log \{.*?^    \})", text).group(1)
+        mine = pwd.getpwuid(os.geteuid()).pw_name
+        for old, new in (("/var/log/binlogd/binlogd.log", daemon.log),
+                         ("binlogd binlogd", f"{mine} {grp.getgrgid(os.getegid()).gr_name}"),
+                         ("systemctl kill --kill-whom=main --signal=USR1 binlogd",
+                          f"kill -USR1 {daemon.pid()}")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        for old, new in changes.items():
+            text = re.sub(rf"(?m)^ *{old}\b.*$", new, text)
+        path = os.path.join(daemon.dir, "logrotate.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(?m)^    ", "", text) + "\n")
+        subprocess.run([logrotate_program(), "-f", "-s", f"{daemon.dir}/state", path], check=True)
+
+    def test_logrotate_loses_nothing(self):
+        for changes in ({}, {"create": "copytruncate", "postrotate": "", "endscript": "",
+                             "kill": ""}):
+            with self.subTest(changes=changes):
+                daemon = self.start()
+                self.logrotate(daemon, **changes)
+                if not changes:
+                    daemon.wait_for("info app: log reopened", 5)
+                daemon.wait_for("status: state=", 5)
+                self.assertIn("copying from", lab.read_text(daemon.log + ".1"))
+                self.assertNotIn("copying from", lab.read_text(daemon.log))
+                self.assertNotIn("\0", lab.read_text(daemon.log))
+                self.assertEqual(os.stat(daemon.log).st_mode & 0o777, 0o640)
+                self.assertEqual(daemon.stop(), 0)
+                self.assertIn("stopped with exit code 0", lab.read_text(daemon.log))
+
+    def test_journal_gets_the_level_of_each_line(self):
+        """As systemd starts it: the variable names the stream that standard error is."""
+        wrapper = ["sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/2) exec "$@"', "sh"]
+        with Daemon(SOURCE, wrapper=wrapper, password="wrong") as daemon:
+            daemon.wait_for("Access denied")
+            lines = [line for line in records(daemon.log_text()) if " debug " not in line[:60]]
+            for line in lines:
+                level, rest = re.fullmatch(r"<(\d)>(.*)", line).groups()
+                self.assertEqual({"4": "warn", "6": "info"}[level],
+                                 RECORD.fullmatch(rest).group(1))
+            self.assertIn("<4>", "".join(lines))
 
     def test_every_line_has_the_form(self):
         daemon = self.start("debug")
