@@ -22,6 +22,8 @@ static void print_help(FILE *to)
           "      --to NAME            those before the file NAME, or\n"
           "      --before TIME        those that end before \"YYYY-MM-DD hh:mm:ss\", local time\n"
           "      --dry-run            only say which; a daemon may be running\n"
+          "  binlogd status [-c FILE] [--json] [--watch]\n"
+          "                           whether the data is safe; exit code 0 when it is, else 1\n"
           "\n"
           "  -c FILE  configuration, " DEFAULT_CONFIG " by default\n"
           "  -V       version\n"
@@ -55,20 +57,30 @@ static void raise_descriptor_limit(void)
 struct options {
     const char *config;
     struct app_purge purge;
+    enum app_status_form form;
+    enum app_status_times times;
     bool for_purge; /* one of its own was given */
+    bool for_status;
 };
 
 /* -1 when there is a command to run, else the exit code. */
 static int parse(struct options *o, int argc, char **argv)
 {
-    static const struct option table[] = {{"to", required_argument, NULL, 't'},
-                                          {"before", required_argument, NULL, 'b'},
-                                          {"dry-run", no_argument, NULL, 'n'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"to", required_argument, NULL, 't'}, {"before", required_argument, NULL, 'b'},
+        {"dry-run", no_argument, NULL, 'n'},  {"json", no_argument, NULL, 'j'},
+        {"watch", no_argument, NULL, 'w'},    {NULL, 0, NULL, 0}};
     int opt;
     while ((opt = getopt_long(argc, argv, "c:Vh", table, NULL)) != -1) {
         o->for_purge |= opt == 't' || opt == 'b' || opt == 'n';
+        o->for_status |= opt == 'j' || opt == 'w';
         switch (opt) {
+        case 'j':
+            o->form = APP_STATUS_JSON;
+            break;
+        case 'w':
+            o->times = APP_STATUS_WATCH;
+            break;
         case 'c':
             o->config = optarg;
             break;
@@ -108,6 +120,12 @@ int main(int argc, char **argv)
         return (int)app_purge(o.config, &o.purge);
     if (o.for_purge) {
         fputs("binlogd: --to or --before, and --dry-run, go with the command purge\n", stderr);
+        return APP_USAGE;
+    }
+    if (strcmp(command, "status") == 0)
+        return (int)app_status(o.config, o.form, o.times);
+    if (o.for_status) {
+        fputs("binlogd: --json and --watch go with the command status\n", stderr);
         return APP_USAGE;
     }
     if (optind == argc)

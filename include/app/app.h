@@ -32,6 +32,14 @@ struct app_purge {
 
 /* Removes files of a directory on which no daemon runs, or says which would go. */
 enum app_exit app_purge(const char *config_path, const struct app_purge *what);
+
+enum app_status_form { APP_STATUS_SCREEN, APP_STATUS_JSON };
+enum app_status_times { APP_STATUS_ONCE, APP_STATUS_WATCH };
+
+/* Asks the daemon that runs with this configuration and prints its answer; when none runs, what the
+ * data directory tells. APP_OK only when every acknowledged commit is safe there: PROTECTING. */
+enum app_exit app_status(const char *config_path, enum app_status_form form,
+                         enum app_status_times times);
 const char *app_version(void);
 
 #endif

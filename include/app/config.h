@@ -121,7 +121,7 @@ struct config_log {
 };
 
 struct config_metrics {
-    char *listen; /* as an item of server.listen; "": none */
+    struct config_list listen; /* as server.listen */
 };
 
 struct config {

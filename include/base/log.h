@@ -39,7 +39,7 @@ void log_bounded(enum log_level level, const char *module, const char *fmt, ...)
 void log_tick(void);
 
 /* How many records there were of the level, written or not. */
-uint64_t log_count(enum log_level level);
+uint64_t log_total(enum log_level level);
 
 #define LOG_PROBLEMS     5u /* remembered */
 #define LOG_PROBLEM_TEXT 256

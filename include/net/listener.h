@@ -19,12 +19,13 @@ struct listener_opts {
     /* Takes fd, which is non-blocking. The listener must not be closed here. */
     void (*accepted)(void *ctx, int fd, const struct addr *peer);
     void *ctx;
+    mode_t socket_mode; /* of a unix socket; 0: 0660 */
 };
 
 /* where: as addr_parse; port 0 takes any that is free; "[::]:PORT" is IPv6 only, so that it can
- * stand beside "0.0.0.0:PORT". A unix socket gets mode 0660, for connecting needs a password
- * besides; one that a dead process left is replaced, one that somebody serves or another kind of
- * file is an error. NULL with the reason if it cannot be had. */
+ * stand beside "0.0.0.0:PORT". A unix socket's mode is 0660 unless said otherwise, for
+ * connecting needs a password besides; one that a dead process left is replaced, one that somebody
+ * serves or another kind of file is an error. NULL with the reason if it cannot be had. */
 struct listener *listener_open(const struct listener_opts *opts, const char *where,
                                struct err *err);
 /* Takes over a listening stream socket that was inherited; fd is closed if this fails. */

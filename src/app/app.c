@@ -3,13 +3,17 @@
 
 #include "app/config.h"
 #include "app/retention.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control.h"
 #include "dumper/dumper.h"
+#include "metrics/exposition.h"
+#include "metrics/http.h"
 #include "mysql/auth.h"
 #include "serve.h"
 #include "status.h"
+#include "status_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +49,9 @@ struct app {
     struct retention *retention;
     struct control control;
     struct ev_timer shutdown; /* lets the answer to SHUTDOWN go out */
+    struct status_socket *status_socket;
+    struct http *http; /* NULL without [metrics] listen */
+    int64_t started_us;
     enum app_exit exit;
 };
 
@@ -74,19 +81,69 @@ enum app_exit app_exit_of(const struct err *err)
 
 /* ---- status ---- */
 
+static struct facts_from where_facts_are(const struct app *a)
+{
+    return (struct facts_from){
+        .store = a->store,
+        .dumper = a->dumper,
+        .hub = a->serve ? serve_hub(a->serve) : NULL,
+        .config = &a->config,
+        .started_us = a->started_us,
+    };
+}
+
 static void say_status(struct app *a)
 {
-    struct status_replicas replicas = {0};
+    struct facts_from from = where_facts_are(a);
+    struct facts f;
     struct buf line;
     buf_init(&line);
-    if (a->serve)
-        replicas = (struct status_replicas){serve_replicas(a->serve), serve_acked(a->serve)};
-    status_format(&line, a->store, a->dumper, &replicas, &a->config);
+    facts_collect(&f, &from);
+    status_line(&line, &f);
     wr_u8(&line, 0);
     const char *text = (const char *)buf_bytes(&line).p;
     log_info("app", "status: %s", text);
     sd_notifyf(0, "STATUS=%s", text);
+    facts_fini(&f);
     buf_fini(&line);
+}
+
+/* To `binlogd status`. */
+static int on_status_asked(void *ctx, const char *request, struct buf *out)
+{
+    bool json = strcmp(request, "json") == 0;
+    if (!json && strcmp(request, "screen") != 0)
+        return -1;
+    struct facts_from from = where_facts_are(ctx);
+    struct facts f;
+    facts_collect(&f, &from);
+    int code = f.safe ? APP_OK : APP_ERROR;
+    if (json)
+        status_json(out, &f);
+    else
+        status_screen(out, &f);
+    facts_fini(&f);
+    return code;
+}
+
+/* To monitoring, by HTTP. */
+static bool on_http(void *ctx, const char *path, struct http_answer *answer)
+{
+    bool metrics = strcmp(path, "/metrics") == 0;
+    if (!metrics && strcmp(path, "/healthz") != 0)
+        return false;
+    struct facts_from from = where_facts_are(ctx);
+    struct facts f;
+    facts_collect(&f, &from);
+    if (metrics) {
+        answer->type = EXPOSITION_TYPE;
+        status_metrics(answer->body, &f);
+    } else {
+        answer->status = f.safe ? 200 : 503;
+        status_verdict(answer->body, &f);
+    }
+    facts_fini(&f);
+    return true;
 }
 
 static void on_status_timer(struct ev_loop *loop, struct ev_timer *t, int revents)
@@ -292,12 +349,24 @@ static void describe_dumper(struct app *a, struct dumper_opts *o)
 
 /* ---- signals ---- */
 
+static int open_metrics(struct app *a, struct err *err)
+{
+    const struct config_metrics *c = &a->config.metrics;
+    if (!a->http && c->listen.count) {
+        struct http_opts opts = {.loop = a->loop, .answer = on_http, .ctx = a};
+        a->http = http_new(&opts, err);
+        if (!a->http)
+            return -1;
+    }
+    return a->http ? http_listen(a->http, c->listen.items, c->listen.count, err) : 0;
+}
+
 /* Makes all parts follow a->config. On -1 some may do so already. */
 static int follow_config(void *ctx, struct err *err)
 {
     struct app *a = ctx;
     if (log_open(a->config.log.file, a->config.log.level, err) < 0 ||
-        serve_reconfigure(a->serve, &a->config, err) < 0)
+        open_metrics(a, err) < 0 || serve_reconfigure(a->serve, &a->config, err) < 0)
         return -1;
     if (a->dumper) {
         struct dumper_opts opts;
@@ -523,21 +592,17 @@ static int open_parts(struct app *a, struct err *err)
     struct retention_opts retention = {a->loop, a->worker, a->store, &a->config};
     a->retention = retention_new(&retention);
     a->control.retention = a->retention;
-    return 0;
+    return open_metrics(a, err);
 }
 
-/* Keys that are read but not yet acted upon: nobody may believe that they are. */
-static void warn_without_effect(const struct config *c)
+/* Copying goes on without it. */
+static void open_status_socket(struct app *a)
 {
-    const struct {
-        const char *key;
-        bool set;
-    } keys[] = {
-        {"[metrics] listen", *c->metrics.listen != 0},
-    };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i].set)
-            log_warn("app", "%s has no effect in this version", keys[i].key);
+    struct status_socket_opts opts = {a->loop, a->config.storage.directory, on_status_asked, a};
+    struct err err;
+    a->status_socket = status_socket_new(&opts, &err);
+    if (!a->status_socket)
+        log_warn("app", "`binlogd status` will not work: %s", err.text);
 }
 
 static void run_loop(struct app *a)
@@ -546,7 +611,7 @@ static void run_loop(struct app *a)
              store_server_uuid(a->store));
     if (geteuid() == 0)
         log_warn("app", "running as root, which binlogd does not need: use an account of its own");
-    warn_without_effect(&a->config);
+    open_status_socket(a);
     sd_notify(0, "READY=1");
     say_status(a);
     if (a->dumper)
@@ -570,6 +635,8 @@ static void drain(struct app *a)
 
 static void close_parts(struct app *a)
 {
+    status_socket_free(a->status_socket);
+    http_free(a->http);
     serve_stop(a->serve);
     retention_stop(a->retention);
     told_stop(a->control.told);
@@ -589,7 +656,7 @@ static void close_parts(struct app *a)
 
 enum app_exit app_run(const char *config_path)
 {
-    struct app a = {.config_path = config_path};
+    struct app a = {.config_path = config_path, .started_us = clock_wall_us()};
     struct err err;
     signal(SIGPIPE, SIG_IGN);
     if (config_load(&a.config, config_path, &err) < 0 ||

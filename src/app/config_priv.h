@@ -44,7 +44,6 @@ extern const struct config_type config_type_text;
 extern const struct config_type config_type_secret;
 extern const struct config_type config_type_host_name;
 extern const struct config_type config_type_host;
-extern const struct config_type config_type_endpoint;
 extern const struct config_type config_type_endpoints;
 extern const struct config_type config_type_networks;
 extern const struct config_type config_type_rights;

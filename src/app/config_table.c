@@ -226,9 +226,9 @@ static const struct config_entry table[] = {
      &config_type_u32, IN(log.status_interval_s), 1, 86400, NULL},
 
     {{"metrics", "listen", "",
-      "ADDRESS:PORT or [ADDRESS]:PORT for GET /metrics; empty: none.",
-      OPTIONAL, RESTART},
-     &config_type_endpoint, IN(metrics.listen), 0, 0, NULL},
+      "ADDRESS:PORT or [ADDRESS]:PORT for GET /metrics and /healthz, commas between; empty: none.",
+      OPTIONAL, RELOAD},
+     &config_type_endpoints, IN(metrics.listen), 0, 0, NULL},
 };
 /* clang-format on */
 

@@ -644,7 +644,8 @@ static int add_listener(struct serve *s, struct listener *l)
 static int listen_all(struct serve *s, struct err *err)
 {
     const struct config_server *c = &s->opts.config->server;
-    struct listener_opts lo = {s->opts.loop, LISTENER_PRIORITY, on_accepted, s};
+    struct listener_opts lo = {
+        .loop = s->opts.loop, .priority = LISTENER_PRIORITY, .accepted = on_accepted, .ctx = s};
     int inherited = sd_listen_fds(1);
     for (int i = 0; i < inherited && s->listener_n < LISTENERS_MAX; i++)
         if (add_listener(s, listener_adopt(&lo, SD_LISTEN_FDS_START + i, err)) < 0)
@@ -744,11 +745,9 @@ void serve_free(struct serve *s)
     free(s);
 }
 
-uint32_t serve_replicas(const struct serve *s)
+struct hub *serve_hub(const struct serve *s)
 {
-    struct hub_stats stats;
-    hub_stats(s->hub, &stats);
-    return stats.dumping;
+    return s->hub;
 }
 
 struct point serve_acked(const struct serve *s)

@@ -32,9 +32,9 @@ void serve_answer(struct serve *s, uint32_t session, struct bytes packets);
 /* Ends listeners and sessions. The worker's jobs are to be finished before serve_free. */
 void serve_stop(struct serve *s);
 void serve_free(struct serve *s);
-/* Sessions that dump. */
-uint32_t serve_replicas(const struct serve *s);
 /* As hub_acked. */
 struct point serve_acked(const struct serve *s);
+/* Its sessions; NULL after serve_stop. */
+struct hub *serve_hub(const struct serve *s);
 
 #endif

@@ -2,22 +2,26 @@
 #include "status.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-#define GTIDS_SHOWN_MAX 200 /* characters; a longer set is given by its size */
+#define GTIDS_SHOWN_MAX     200 /* characters; a longer set is given by its size */
+#define INTERVALS_SHOWN_MAX 20
 
-static void add_gtids(struct buf *out, const struct gtid_set *set, const struct maria_state *maria)
+/* One of the two sets is empty. */
+void status_gtids(struct buf *out, const struct facts *f)
 {
     size_t before = out->len;
-    gtid_set_format(set, out);
-    maria_state_format_last(maria, out); /* one of the two is empty */
-    if (out->len - before <= GTIDS_SHOWN_MAX)
-        return;
-    buf_truncate(out, before);
-    if (maria->n)
-        wr_fmt(out, "%zu_of_domains_and_servers", maria->n);
+    if (f->maria->n <= INTERVALS_SHOWN_MAX && gtid_set_intervals(f->gtids) <= INTERVALS_SHOWN_MAX) {
+        gtid_set_format(f->gtids, out);
+        maria_state_format_last(f->maria, out);
+        if (out->len - before <= GTIDS_SHOWN_MAX)
+            return;
+        buf_truncate(out, before);
+    }
+    if (f->maria->n)
+        wr_fmt(out, "%zu_of_domains_and_servers", f->maria->n);
     else
-        wr_fmt(out, "%" PRIu64 "_in_%zu_intervals", gtid_set_count(set), gtid_set_intervals(set));
+        wr_fmt(out, "%" PRIu64 "_in_%zu_intervals", gtid_set_count(f->gtids),
+               gtid_set_intervals(f->gtids));
 }
 
 static void add_pos(struct buf *out, const char *key, struct store_pos pos)
@@ -25,56 +29,44 @@ static void add_pos(struct buf *out, const char *key, struct store_pos pos)
     wr_fmt(out, " %s=%s:%" PRIu64, key, pos.file, pos.pos);
 }
 
-static void add_source(struct buf *out, const struct config_dumper *c)
-{
-    if (c->host[0] == '/')
-        wr_fmt(out, " source=%s", c->host);
-    else if (strchr(c->host, ':'))
-        wr_fmt(out, " source=[%s]:%u", c->host, c->port);
-    else
-        wr_fmt(out, " source=%s:%u", c->host, c->port);
-}
-
-static void add_waiting(struct buf *out, const struct store *store, const struct dumper_stats *d,
-                        const struct point *acked)
+const char *status_chain(const struct facts *f)
 {
     static const char *const states[] = {
         [DOWNSTREAM_OFF] = "off",
         [DOWNSTREAM_ON] = "on",
         [DOWNSTREAM_DEGRADED] = "degraded",
     };
-    struct store_pos pos = store_pos_of(store, acked);
-    if (*pos.file)
-        add_pos(out, "replicas_acked", pos);
-    wr_fmt(out, " wait_for_replicas=%s", states[d->downstream]);
-    if (d->held_us)
-        wr_fmt(out, " held_ms=%" PRIu64, d->held_us / 1000u);
+    return states[f->dumper.downstream];
 }
 
-void status_format(struct buf *out, struct store *store, const struct dumper *dumper,
-                   const struct status_replicas *replicas, const struct config *config)
+static void add_waiting(struct buf *out, const struct facts *f)
 {
-    struct dumper_stats d = {.seconds_behind = -1, .last_error = "", .version = ""};
-    struct journal_stats j;
-    if (dumper)
-        dumper_stats(dumper, &d);
-    store_journal_stats(store, &j);
-    wr_fmt(out, "state=%s", dumper ? dumper_state_name(d.state) : "SERVING");
-    if (dumper)
-        add_source(out, &config->dumper);
-    wr_fmt(out, " file=%s", store_received(store).file);
-    add_pos(out, "received", store_received(store));
-    add_pos(out, "durable", store_end(store));
+    if (*f->acked.file)
+        add_pos(out, "replicas_acked", f->acked);
+    wr_fmt(out, " wait_for_replicas=%s", status_chain(f));
+    if (f->dumper.held_us)
+        wr_fmt(out, " held_ms=%" PRIu64, f->dumper.held_us / 1000u);
+}
+
+void status_line(struct buf *out, const struct facts *f)
+{
+    const struct dumper_stats *d = &f->dumper;
+    wr_fmt(out, "state=%s", f->state);
+    if (*f->source)
+        wr_fmt(out, " source=%s", f->source);
+    wr_fmt(out, " file=%s", f->received.file);
+    add_pos(out, "received", f->received);
+    add_pos(out, "durable", f->durable);
     wr_str(out, " gtids=");
-    add_gtids(out, store_gtids(store), store_maria(store));
-    if (d.seconds_behind >= 0)
-        wr_fmt(out, " seconds_behind=%" PRId64, d.seconds_behind);
-    wr_fmt(out, " acks=%" PRIu64 " replicas=%u files=%zu bytes=%" PRIu64, d.acks, replicas->dumping,
-           store_files(store)->n, store_bytes(store));
-    if (config->server.wait_for_replicas)
-        add_waiting(out, store, &d, &replicas->acked);
-    if (d.ack_time.count)
-        wr_fmt(out, " ack_us=%" PRIu64, histogram_mean_us(&d.ack_time));
-    if (j.syncs.count)
-        wr_fmt(out, " sync_us=%" PRIu64, histogram_mean_us(&j.syncs));
+    status_gtids(out, f);
+    if (d->seconds_behind >= 0)
+        wr_fmt(out, " seconds_behind=%" PRId64, d->seconds_behind);
+    wr_fmt(out, " acks=%" PRIu64 " replicas=%zu files=%zu bytes=%" PRIu64, d->acks, f->replica_n,
+           f->files, f->bytes);
+    if (f->from->config->server.wait_for_replicas)
+        add_waiting(out, f);
+    if (d->ack_time.count)
+        wr_fmt(out, " ack_us=%" PRIu64, histogram_mean_us(&d->ack_time));
+    if (f->journal.syncs.count)
+        wr_fmt(out, " sync_us=%" PRIu64, histogram_mean_us(&f->journal.syncs));
 }

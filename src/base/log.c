@@ -199,7 +199,7 @@ const struct log_problem *log_problem(unsigned i)
     return i < LOG_PROBLEMS && sink.problems[i].times ? &sink.problems[i] : NULL;
 }
 
-uint64_t log_count(enum log_level level)
+uint64_t log_total(enum log_level level)
 {
     return sink.counts[level];
 }

@@ -17,7 +17,7 @@
 #define BACKLOG     SOMAXCONN /* cut by the system to its own limit */
 #define BATCH       16        /* connections accepted in one turn of the loop */
 #define REST_S      1.0
-#define SOCKET_MODE 0660
+#define SOCKET_MODE 0660 /* unless said otherwise */
 
 struct listener {
     struct listener_opts opts;
@@ -119,12 +119,12 @@ static int remove_stale(const struct addr *a, struct err *err)
 }
 
 /* The mode is never wider than it shall be: the new file has that of the socket less the umask. */
-static int bind_unix(int fd, const struct addr *a)
+static int bind_unix(int fd, const struct addr *a, mode_t mode)
 {
     const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
-    if (fchmod(fd, SOCKET_MODE) < 0 || bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0)
+    if (fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0)
         return -1;
-    return chmod(path, SOCKET_MODE);
+    return chmod(path, mode);
 }
 
 static int bind_inet(int fd, const struct addr *a)
@@ -138,13 +138,14 @@ static int bind_inet(int fd, const struct addr *a)
     return bind(fd, (const struct sockaddr *)&a->ss, a->len);
 }
 
-static int open_socket(const struct addr *a, struct err *err)
+static int open_socket(const struct addr *a, mode_t mode, struct err *err)
 {
     bool local = a->ss.ss_family == AF_UNIX;
     if (local && remove_stale(a, err) < 0)
         return -1;
     int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && (local ? bind_unix(fd, a) : bind_inet(fd, a)) == 0 && listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && (local ? bind_unix(fd, a, mode) : bind_inet(fd, a)) == 0 &&
+        listen(fd, BACKLOG) == 0)
         return fd;
     err_set(err, "%s", strerrordesc_np(errno));
     if (fd >= 0)
@@ -157,7 +158,7 @@ struct listener *listener_open(const struct listener_opts *opts, const char *whe
     struct addr a;
     int fd = -1;
     if (addr_parse(&a, where, err) == 0)
-        fd = open_socket(&a, err);
+        fd = open_socket(&a, opts->socket_mode ? opts->socket_mode : SOCKET_MODE, err);
     if (fd < 0) {
         err_prefix(err, "cannot listen on %s", where);
         return NULL;

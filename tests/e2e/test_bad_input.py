@@ -260,7 +260,7 @@ class Nonsense(unittest.TestCase):
     def files_outside(daemon):
         return (sorted(os.listdir(daemon.dir)), os.listdir(OUTSIDE),
                 sorted(name for name in os.listdir(daemon.storage)
-                       if not re.match(r"\d{4}-|server-uuid|binlogd\.lock", name)))
+                       if not re.match(r"\d{4}-|server-uuid|binlogd\.(lock|sock)", name)))
 
     @staticmethod
     def bad_event(connection, log, data=None, **more):

@@ -15,6 +15,8 @@ import socket
 import subprocess
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import lab
 import ledger
@@ -61,9 +63,10 @@ class Daemon(Binlogd):
         return self.log_text()[mark:]
 
     def files(self):
-        """All paths below the data directory."""
-        return [os.path.join(top, name) for top, _, names in os.walk(self.storage)
-                for name in names]
+        """All regular files below the data directory."""
+        paths = [os.path.join(top, name) for top, _, names in os.walk(self.storage)
+                 for name in names]
+        return [path for path in paths if os.path.isfile(path)]
 
 
 def logrotate_program():
@@ -163,8 +166,7 @@ class Reload(unittest.TestCase):
                    ("dumper", "user", "other"), ("dumper", "server_id", "99"),
                    ("dumper", "semi_sync", "off"), ("dumper", "start", "latest"),
                    ("dumper", "ssl_mode", "required"), ("dumper", "heartbeat_period", "1"),
-                   ("storage", "directory", "/tmp"), ("server", "listen", "127.0.0.1:1"),
-                   ("metrics", "listen", "127.0.0.1:1")]
+                   ("storage", "directory", "/tmp"), ("server", "listen", "127.0.0.1:1")]
         with Daemon(SOURCE, sections={"log": {"level": "info"}}) as daemon:
             daemon.wait_copying()
             for section, key, value in changes:
@@ -459,12 +461,25 @@ class Secrets(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn(b"password=********", done.stdout)
         self.assert_absent("check", done.stdout)
+        for options in ([], ["--json"]):
+            done = subprocess.run([Binlogd.binary(), "status", "-c", daemon.config, *options],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertIn(f"127.0.0.1:{SOURCE.port}".encode(), done.stdout)
+            self.assert_absent("status", done.stdout)
+        port = daemon.wait_for(r"listening on http://127\.0\.0\.1:(\d+)/").group(1)
+        for path in ("/metrics", "/healthz", "/"):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+                    self.assert_absent(path, answer.read())
+            except urllib.error.HTTPError as error:
+                self.assert_absent(path, error.read())
 
     def test_passwords_are_not_told(self):
         good, wrong, users = self.MARKS
         SOURCE.create_user("marked", good)
         with Daemon(SOURCE, user="marked", password=wrong,
-                    sections={"user app": {"password": users}}) as daemon:
+                    sections={"user app": {"password": users},
+                              "metrics": {"listen": "127.0.0.1:0"}}) as daemon:
             daemon.wait_for("Access denied")
             self.look_everywhere(daemon)
             for ssl_mode in ("disabled", "required"):
@@ -539,6 +554,10 @@ class Account(unittest.TestCase):
             self.assertRegex(status, rf"(?m)^Uid:\s+{NOBODY}\s+{NOBODY}\s")
             self.assertRegex(status, r"(?m)^CapEff:\s+0+$")
             self.assertNotIn("root", daemon.log_text())
+            asked = subprocess.run([*daemon.wrapper, daemon.binary(), "status", "-c",
+                                    daemon.config], stdout=subprocess.PIPE, text=True)
+            self.assertRegex(asked.stdout, "^NOT SAFE since .*: state (ASYNC|CATCHING_UP)\n")
+            self.assertEqual(asked.returncode, 1)
             self.assertEqual(daemon.stop(), 0)
             lab.check_copies(SOURCE, daemon)
             for path in daemon.files():

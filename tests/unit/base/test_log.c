@@ -215,7 +215,7 @@ static void log_many_messages_lose_no_count(void **state)
 static void log_problems_are_remembered_newest_first(void **state)
 {
     (void)state;
-    uint64_t warnings = log_count(LOG_WARN);
+    uint64_t warnings = log_total(LOG_WARN);
     log_set_level(LOG_ERROR);
     for (unsigned i = 0; i < LOG_PROBLEMS + 2; i++)
         log_warn("m", "trouble\n%u", i);
@@ -232,7 +232,7 @@ static void log_problems_are_remembered_newest_first(void **state)
     for (unsigned i = 0; i < COUNT_OF(others); i++)
         assert_string_equal(log_problem(i + 1)->text, others[i]);
     assert_null(log_problem(LOG_PROBLEMS));
-    assert_int_equal(log_count(LOG_WARN) - warnings, LOG_PROBLEMS + 2);
+    assert_int_equal(log_total(LOG_WARN) - warnings, LOG_PROBLEMS + 2);
 }
 
 /* Standard error becomes the file for a moment. */
