@@ -1,24 +1,27 @@
-"""What an operator sees: `binlogd status`, the metrics, the log, all alike.
+"""What an operator sees: `binlogd status`, the metrics in a real Prometheus, the log, all alike.
 
 The pages are tried as they are written: each line of the screen, each member of the JSON and each
-metric has to be documented and there.
+metric has to be documented and there; each alert and each query of the dashboard is run.
 """
 import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import lab
 from lab import WITH_GTIDS, Binlogd, Mysql97
 
 NOBODY = 65534
+DOCS = os.path.join(lab.TOP, "docs")
 
 
 def setUpModule():
@@ -33,7 +36,7 @@ def setUpModule():
 
 
 def operations():
-    return lab.read_text(os.path.join(lab.TOP, "docs", "operations.md"))
+    return lab.read_text(os.path.join(DOCS, "operations.md"))
 
 
 def part(title):
@@ -382,6 +385,133 @@ def get_or_none(daemon):
         return daemon.get("/healthz")
     except OSError:
         return None
+
+
+class Prometheus(unittest.TestCase):
+    """The real one, scraping a daemon with a source and a replica."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not shutil.which("prometheus") or not shutil.which("promtool"):
+            raise unittest.SkipTest("skipped: prometheus is not installed")
+        cls.daemon = Daemon()
+        cls.addClassCleanup(cls.daemon.close)
+        cls.replica = Mysql97(*WITH_GTIDS, server_id=101)
+        cls.addClassCleanup(cls.replica.close)
+        cls.replica.replicate_from(cls.daemon.port())
+        cls.daemon.wait_safe()
+        cls.start_prometheus()
+
+    @classmethod
+    def start_prometheus(cls):
+        """As the documentation configures it, but faster."""
+        home, cls.port = lab.temp_dir(), lab.free_port()
+        sample = re.search(r"(?ms)^    (scrape_configs:.*?)\n\n", part("Prometheus") + "\n").group(1)
+        sample = sample.replace("\n    ", "\n").replace("backup1:9104",
+                                                        f"127.0.0.1:{cls.daemon.metrics_port()}")
+        with open(f"{home}/prometheus.yml", "w", encoding="utf-8") as file:
+            file.write("global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+                       f"rule_files: ['{DOCS}/prometheus-alerts.yml']\n{sample}\n")
+        subprocess.run(["promtool", "check", "config", f"{home}/prometheus.yml"], check=True,
+                       stdout=subprocess.DEVNULL)
+        process = lab.spawn(["prometheus", f"--config.file={home}/prometheus.yml",
+                             f"--storage.tsdb.path={home}/data",
+                             f"--web.listen-address=127.0.0.1:{cls.port}"], f"{home}/log")
+        cls.addClassCleanup(process.wait)
+        cls.addClassCleanup(process.kill)
+        lab.wait_until(cls.is_ready, 30, "Prometheus")
+        lab.wait_until(lambda: cls.value("count_over_time(up[1m])") >= 4, 30, "four scrapes")
+
+    @classmethod
+    def is_ready(cls):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{cls.port}/-/ready", timeout=10):
+                return True
+        except OSError:
+            return False
+
+    @classmethod
+    def query(cls, expression):
+        """The samples; an error of the expression fails the test."""
+        url = f"http://127.0.0.1:{cls.port}/api/v1/query?" + urllib.parse.urlencode(
+            {"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{expression}: {error.read().decode()}") from error
+        assert found["status"] == "success", found
+        return found["data"]["result"]
+
+    @classmethod
+    def value(cls, expression):
+        samples = cls.query(expression)
+        return float(samples[0]["value"][1]) if samples else 0
+
+    def test_promtool_has_nothing_to_say(self):
+        text = self.daemon.get("/metrics")[1]
+        done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_scrape_is_whole(self):
+        self.assertEqual(self.value('up{job="binlogd"}'), 1)
+        self.assertEqual(self.value('binlogd_state{state="PROTECTING"}'), 1)
+        lab.wait_until(lambda: self.query('binlogd_replica_lag_bytes{server_id="101"}'), 10,
+                       "the replica")
+
+    def test_alert_rules_are_right(self):
+        for command in (["check", "rules", f"{DOCS}/prometheus-alerts.yml"],
+                        ["test", "rules", os.path.join(lab.TOP, "tests/e2e/alerts_test.yml")]):
+            done = subprocess.run(["promtool", *command], text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, 0, done.stdout)
+        rules = self.rules()
+        tested = lab.read_text(os.path.join(lab.TOP, "tests/e2e/alerts_test.yml"))
+        for rule in rules:
+            self.assertRegex(tested, rf'alertname: ?="?{rule["name"]}"|alertname="{rule["name"]}"')
+
+    def rules(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/rules") as answer:
+            return json.load(answer)["data"]["groups"][0]["rules"]
+
+    def test_every_alert_has_its_data(self):
+        rules = self.rules()
+        self.assertGreater(len(rules), 10)
+        for rule in rules:
+            self.query(rule["query"])
+            for name in set(re.findall(r"\b(?:binlogd|process)_\w+|\bup\b", rule["query"])):
+                self.assertTrue(self.query(name), f'{rule["name"]}: {name}')
+        firing = [rule["name"] for rule in self.rules() if rule["state"] == "firing"]
+        self.assertEqual(firing, [])
+        self.assertEqual([rule["lastError"] for rule in self.rules() if rule.get("lastError")], [])
+
+    def test_every_query_of_the_dashboard_has_data(self):
+        with open(f"{DOCS}/grafana-dashboard.json", encoding="utf-8") as file:
+            dashboard = json.load(file)
+        used = ""
+        SOURCE.query("INSERT INTO lab.t (v) VALUES ('x')")
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                used += target["expr"]
+                expression = target["expr"].replace("$instance", ".*")
+                expression = expression.replace("$__rate_interval", "30s")
+                self.assertNotIn("$", expression)
+                lab.wait_until(lambda: self.query(expression), 10, expression)
+        names = set(re.findall(r"`((?:binlogd|process)_\w+)`", part("Prometheus")))
+        forgotten = {name for name in names if name not in used} - {"binlogd_build_info"}
+        self.assertEqual(forgotten, set())
+
+    def test_loss_of_the_source_is_alerted(self):
+        SOURCE.kill()
+        try:
+            lab.wait_until(lambda: self.query('ALERTS{alertname="BinlogdNotProtecting"}'), 20,
+                           "the alert")
+        finally:
+            SOURCE.start()
+        self.daemon.wait_safe()
+        lab.wait_until(lambda: not self.query('ALERTS{alertname="BinlogdNotProtecting"}'), 20,
+                       "the end of the alert")
 
 
 if __name__ == "__main__":
