@@ -80,6 +80,8 @@ static void add_replica(void *arg, const struct hub_session_info *info)
         .by_gtid = info->by_gtid,
         .pos = info->pos,
         .bytes_behind = bytes_behind(c, info->pos),
+        .semi_sync = info->semi_sync,
+        .acked = store_pos_of(c->store, &info->acked),
     };
     memcpy(r->host, info->host, sizeof r->host);
 }

@@ -27,6 +27,8 @@ struct facts_replica {
     bool by_gtid;
     struct store_pos pos; /* of the next event for it */
     int64_t bytes_behind; /* what is durable; -1: unknown */
+    bool semi_sync;
+    struct store_pos acked; /* by it; file "" when there is none */
 };
 
 /* Pointers live until the loop goes on. Times are microseconds since 1970, 0: never. */

@@ -145,6 +145,8 @@ static void put_replicas(struct buf *out, const struct facts *f)
         put_text(out, "file", r->pos.file);
         put_count(out, "position", r->pos.pos);
         put_known(out, "bytes_behind", r->bytes_behind);
+        put_bool(out, "semi_sync", r->semi_sync);
+        put_pos(out, "acked", r->acked);
         end(out);
     }
     wr_u8(out, ']');
@@ -153,6 +155,20 @@ static void put_replicas(struct buf *out, const struct facts *f)
     put_count(out, "total", f->hub.connections);
     put_count(out, "refused_logins", f->hub.refused);
     put_count(out, "statements", f->hub.questions);
+    end(out);
+}
+
+static void put_chain(struct buf *out, const struct facts *f)
+{
+    const struct dumper_stats *d = &f->dumper;
+    begin(out, "chain");
+    put_text(out, "state", status_chain(f));
+    put_count(out, "wait_for_replicas", f->from->config->server.wait_for_replicas);
+    put_pos(out, "acked", f->acked);
+    put_duration(out, "held_seconds", d->held_us);
+    put_count(out, "degraded_times", d->degraded_times);
+    put_count(out, "transactions_with_replicas", d->transactions_with);
+    put_count(out, "transactions_without_replicas", d->transactions_without);
     end(out);
 }
 
@@ -218,6 +234,7 @@ void status_json(struct buf *out, const struct facts *f)
     put_histogram(out, "ack_time", &f->dumper.ack_time);
     put_histogram(out, "fdatasync_time", &f->journal.syncs);
     put_replicas(out, f);
+    put_chain(out, f);
     put_storage(out, f);
     put_problems(out, f);
     wr_str(out, "}\n");

@@ -46,6 +46,8 @@ VALUE(acks, f->dumper.acks)
 VALUE(queue, f->journal.queue)
 VALUE(queue_size, f->journal.capacity)
 VALUE(replicas, f->replica_n)
+VALUE(chain, f->dumper.downstream == DOWNSTREAM_OFF ? -1 : f->dumper.downstream == DOWNSTREAM_ON)
+VALUE(degraded, f->dumper.degraded_times)
 VALUE(connections, f->hub.connected)
 VALUE(connections_made, f->hub.connections)
 VALUE(refused, f->hub.refused)
@@ -96,6 +98,10 @@ static const struct {
      "Bytes that can be received and not yet durable."},
     {"binlogd_replicas", EXPOSITION_GAUGE, replicas,
      "Replicas and other readers being sent a dump."},
+    {"binlogd_chain_on", EXPOSITION_GAUGE, chain,
+     "Whether ACKs wait for replicas at present; absent when they are not to."},
+    {"binlogd_chain_degraded_total", EXPOSITION_COUNTER, degraded,
+     "How often the replicas were not waited for any more."},
     {"binlogd_connections", EXPOSITION_GAUGE, connections, "Open connections of clients."},
     {"binlogd_connections_total", EXPOSITION_COUNTER, connections_made,
      "Connections of clients accepted."},
@@ -153,6 +159,20 @@ static void put_infos(struct exposition *e, const struct facts *f)
     exposition_begin(e, "binlogd_source_info", EXPOSITION_GAUGE, "The source, as labels.");
     if (*f->source)
         exposition_value(e, source, 1);
+}
+
+static void put_chain(struct exposition *e, const struct facts *f)
+{
+    static const struct exposition_label with[] = {{"replicas", "with"}, {NULL, NULL}};
+    static const struct exposition_label without[] = {{"replicas", "without"}, {NULL, NULL}};
+    exposition_begin(e, "binlogd_chain_transactions_total", EXPOSITION_COUNTER,
+                     "Transactions acknowledged while replicas were to be waited for: those that "
+                     "enough of them had, and the others.");
+    exposition_value(e, with, f->dumper.transactions_with);
+    exposition_value(e, without, f->dumper.transactions_without);
+    exposition_begin(e, "binlogd_chain_held_seconds", EXPOSITION_GAUGE,
+                     "How long an ACK has been waiting for replicas alone.");
+    exposition_seconds(e, NULL, f->dumper.held_us);
 }
 
 static void put_counts_by_label(struct exposition *e, const struct facts *f)
@@ -220,5 +240,6 @@ void status_metrics(struct buf *out, const struct facts *f)
                      "From receiving an event that asks for an ACK to sending it.");
     exposition_histogram(&e, &f->dumper.ack_time);
     put_counts_by_label(&e, f);
+    put_chain(&e, f);
     put_replicas(&e, f);
 }

@@ -242,6 +242,29 @@ static void put_replicas(struct buf *out, const struct facts *f)
     }
 }
 
+/* Whether what is acknowledged is on replicas too. */
+static void put_chain(struct buf *out, const struct facts *f)
+{
+    const struct dumper_stats *d = &f->dumper;
+    char held[TEXT_MAX];
+    uint32_t n = f->from->config->server.wait_for_replicas;
+    if (!n)
+        return;
+    put_name(out, "Chain");
+    wr_fmt(out, "%s: %s %" PRIu32 " replica%s\n", status_chain(f),
+           d->downstream == DOWNSTREAM_ON ? "ACKs wait for" : "ACKs do not wait for", n,
+           n == 1 ? "" : "s");
+    put_name(out, "");
+    wr_str(out, "they have all up to ");
+    put_pos(out, f->acked);
+    if (d->held_us)
+        wr_fmt(out, ", waiting for %s", short_time(held, d->held_us));
+    wr_u8(out, '\n');
+    put_name(out, "");
+    wr_fmt(out, "%" PRIu64 " transactions with them, %" PRIu64 " without\n", d->transactions_with,
+           d->transactions_without);
+}
+
 static void put_storage(struct buf *out, const struct facts *f)
 {
     char bytes[TEXT_MAX], from[TEXT_MAX], to[TEXT_MAX], room[TEXT_MAX], whole[TEXT_MAX];
@@ -292,6 +315,7 @@ void status_screen(struct buf *out, const struct facts *f)
     put_times(out, "ACKs", "sent", f->dumper.acks, &f->dumper.ack_time);
     put_times(out, "fdatasync", "calls", f->journal.syncs.count, &f->journal.syncs);
     put_replicas(out, f);
+    put_chain(out, f);
     put_storage(out, f);
     put_name(out, "Running");
     wr_fmt(out, "since %s\n", moment(when, f->started_us));

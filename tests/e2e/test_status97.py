@@ -96,7 +96,8 @@ class Status(unittest.TestCase):
             self.assertRegex(lines[0], r"^SAFE since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: "
                              "every acknowledged commit is on this disk$")
             shown = [line[:12].strip() for line in lines[2:] if line[:12].strip()]
-            self.assertEqual(shown, [name for name in names if name != "Catching up"])
+            self.assertEqual(shown, [name for name in names
+                                     if name not in ("Catching up", "Chain")])
             self.assertEqual([line for line in lines if len(line) > 80], [])
             self.assertIn("State       PROTECTING: ", done.stdout)
             self.assertIn("running as root" if os.geteuid() == 0 else "none since", done.stdout)
@@ -394,9 +395,10 @@ class Prometheus(unittest.TestCase):
     def setUpClass(cls):
         if not shutil.which("prometheus") or not shutil.which("promtool"):
             raise unittest.SkipTest("skipped: prometheus is not installed")
-        cls.daemon = Daemon()
+        cls.daemon = Daemon(sections={"server": {"wait_for_replicas": 1}})
         cls.addClassCleanup(cls.daemon.close)
-        cls.replica = Mysql97(*WITH_GTIDS, server_id=101)
+        cls.replica = Mysql97(*WITH_GTIDS, "--plugin-load-add=semisync_replica.so",
+                              "--rpl-semi-sync-replica-enabled=ON", server_id=101)
         cls.addClassCleanup(cls.replica.close)
         cls.replica.replicate_from(cls.daemon.port())
         cls.daemon.wait_safe()

@@ -48,6 +48,7 @@ static int set_up(void **state)
         .durable = {"mysql-bin.000042", 7811},
         .gtids = &gtids,
         .maria = &maria,
+        .acked = {"", 0},
         .files = 12,
         .bytes = 910233,
         .epoch = 1,
@@ -137,7 +138,8 @@ static void add_replicas(size_t n)
                                              .user = "repl",
                                              .uuid = "",
                                              .pos = {"mysql-bin.000042", 4},
-                                             .bytes_behind = 7807};
+                                             .bytes_behind = 7807,
+                                             .acked = {"", 0}};
     }
 }
 
@@ -212,6 +214,34 @@ static void status_tells_what_the_monitor_found(void **state)
     assert_says(status_json, "\"semi_sync\":true,");
 }
 
+static void status_tells_of_the_chain_when_replicas_are_waited_for(void **state)
+{
+    (void)state;
+    f.acked = (struct store_pos){"mysql-bin.000042", 7000};
+    assert_null(strstr(text_of(status_screen), "Chain"));
+    assert_null(strstr(text_of(status_metrics), "\nbinlogd_chain_on "));
+    config.server.wait_for_replicas = 2;
+    f.dumper.downstream = DOWNSTREAM_ON;
+    f.dumper.held_us = 1500;
+    f.dumper.transactions_with = 10;
+    f.dumper.transactions_without = 3;
+    assert_says(status_screen, "Chain       on: ACKs wait for 2 replicas\n"
+                               "            they have all up to mysql-bin.000042:7000, waiting for "
+                               "1.5 ms\n"
+                               "            10 transactions with them, 3 without\n");
+    assert_says(status_line,
+                " replicas_acked=mysql-bin.000042:7000 wait_for_replicas=on held_ms=1");
+    assert_says(status_metrics, "\nbinlogd_chain_on 1\n");
+    assert_says(status_metrics, "\nbinlogd_chain_transactions_total{replicas=\"without\"} 3\n");
+    assert_says(status_metrics, "\nbinlogd_chain_held_seconds 0.001500\n");
+    f.dumper.downstream = DOWNSTREAM_DEGRADED;
+    f.dumper.held_us = 0;
+    assert_says(status_screen, "degraded: ACKs do not wait for 2 replicas\n");
+    assert_says(status_metrics, "\nbinlogd_chain_on 0\n");
+    assert_says(status_json, "\"chain\":{\"state\":\"degraded\",\"wait_for_replicas\":2,");
+    config.server.wait_for_replicas = 0;
+}
+
 static void status_unknown_values_are_left_out_of_metrics(void **state)
 {
     (void)state;
@@ -237,6 +267,7 @@ int main(void)
         TEST(status_screen_is_one_screen),
         TEST(status_texts_of_others_are_harmless),
         TEST(status_tells_what_the_monitor_found),
+        TEST(status_tells_of_the_chain_when_replicas_are_waited_for),
         TEST(status_unknown_values_are_left_out_of_metrics),
     };
     return RUN_TESTS(tests);
