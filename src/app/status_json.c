@@ -88,7 +88,7 @@ static void put_source(struct buf *out, const struct facts *f)
     put_count(out, "connects", d->connects);
     put_text(out, "version", d->version);
     put_text(out, "uuid", d->source_uuid);
-    put_count(out, "server_id", d->server_id);
+    put_count(out, "server_id", d->source_id);
     put_key(out, "semi_sync");
     wr_str(out, d->source->semi_sync == MONITOR_ON    ? "true"
                 : d->source->semi_sync == MONITOR_OFF ? "false"

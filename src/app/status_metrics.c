@@ -133,7 +133,7 @@ static void put_table(struct exposition *e, const struct facts *f)
 static void put_state(struct exposition *e, const struct facts *f)
 {
     exposition_begin(e, "binlogd_state", EXPOSITION_GAUGE, "1 for the state that it is in.");
-    for (unsigned i = DUMPER_CONNECTING; i <= DUMPER_CORRUPT; i++) {
+    for (unsigned i = DUMPER_CONNECTING; i <= DUMPER_STOPPED; i++) {
         const char *name = dumper_state_name((enum dumper_state)i);
         struct exposition_label labels[] = {{"state", name}, {NULL, NULL}};
         exposition_value(e, labels, strcmp(name, f->state) == 0);

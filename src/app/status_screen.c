@@ -102,6 +102,7 @@ static const char *state_in_words(const struct facts *f)
         [DUMPER_FAILED] = "the storage failed",
         [DUMPER_DIVERGED] = "the source's history is not the one stored here",
         [DUMPER_CORRUPT] = "stored bytes are damaged",
+        [DUMPER_STOPPED] = "stopped by STOP REPLICA",
     };
     return *f->source ? words[f->dumper.state] : "nothing is copied: no [dumper] section";
 }
@@ -147,7 +148,7 @@ static void put_source(struct buf *out, const struct facts *f)
         return;
     put_name(out, "");
     put_foreign(out, d->version);
-    wr_fmt(out, ", server_id %" PRIu32 "\n", d->server_id);
+    wr_fmt(out, ", server_id %" PRIu32 "\n", d->source_id);
     put_name(out, "");
     wr_fmt(out, "%.60s\n", d->source_uuid);
     if (*d->source->file.text) {

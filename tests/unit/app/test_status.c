@@ -40,7 +40,7 @@ static int set_up(void **state)
                    .backlog = -1,
                    .source_uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562",
                    .version = "8.0.36",
-                   .server_id = 7,
+                   .source_id = 7,
                    .source = &seen,
                    .unsafe = "",
                    .last_error = ""},
