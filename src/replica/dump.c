@@ -1,10 +1,9 @@
 /* From stored files to packets. */
-#include "replica/dump.h"
+#include "dump_priv.h"
 
 #include "base/mem.h"
 #include "binlog/event_body.h"
 #include "binlog/event_make.h"
-#include "dump_maria.h"
 #include "mysql/errcode.h"
 #include "mysql/packet.h"
 #include "mysql/repl.h"
@@ -20,59 +19,6 @@
 #define FRAMED_MAX (DUMP_SCRATCH + DUMP_SCRATCH / 2)
 #define PREFIX_MAX 3u
 
-enum dump_stage {
-    DUMP_AT_ROTATE, /* the artificial Rotate of a file is next */
-    DUMP_AT_FORMAT, /* the format description of a file is next */
-    DUMP_AT_EVENTS, /* events of the file */
-    DUMP_AT_LONG    /* inside an event that is longer than the scratch */
-};
-
-struct dump {
-    struct dump_opts opts;
-    struct cursor cursor;
-    enum dump_stage stage;
-    bool first_file;
-    uint64_t start_pos; /* in the present file */
-    char asked[BINFILE_NAME_MAX + 1];
-    uint64_t asked_pos;
-    uint64_t format_end; /* end of the present file's format description */
-    bool by_gtid;
-    struct gtid_set has;      /* what the replica has */
-    struct gtid_run run;      /* of the present file: jumped over when the cursor comes to it */
-    struct dump_maria *maria; /* NULL: the files are MySQL's */
-    bool skipping;            /* the present transaction is left out */
-    bool skipped;             /* something was left out since the last event sent */
-    bool begun;               /* a format description was sent */
-    struct fde format;
-    uint8_t seq;
-    struct point sent;  /* as dump_sent */
-    uint64_t passed;    /* bytes of events sent or left out */
-    uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */
-    /* A long event: what is left of the message, and of the packet. */
-    uint64_t message_left;
-    uint32_t packet_left;
-    bool packet_full;
-    bool long_asks; /* for an ACK */
-};
-
-/* ---- where to begin ---- */
-
-static const char *words(const struct dump_opts *o, const char *new_text, const char *old_text)
-{
-    return o->old_words ? old_text : new_text;
-}
-
-static struct dump *new_dump(const struct dump_opts *opts)
-{
-    struct dump *d = mem_alloc(sizeof *d);
-    d->opts = *opts;
-    d->cursor.fd = -1;
-    d->first_file = true;
-    d->seq = 1;
-    gtid_set_init(&d->has);
-    return d;
-}
-
 void dump_free(struct dump *d)
 {
     if (!d)
@@ -83,24 +29,13 @@ void dump_free(struct dump *d)
     free(d);
 }
 
-/* The name that the client gave, for error texts. */
-static void note_asked(struct dump *d, struct bytes name)
+const char *dump_words(const struct dump_opts *o, const char *new_text, const char *old_text)
 {
-    size_t n = strnlen((const char *)name.p, name.n);
-    n = n < sizeof d->asked ? n : sizeof d->asked - 1;
-    memcpy(d->asked, name.p, n);
-    d->asked[n] = 0;
+    return o->old_words ? old_text : new_text;
 }
 
-static int too_early(const struct dump *d, struct err *err)
-{
-    return err_set(err, "Client requested %s to start replication from position < 4",
-                   words(&d->opts, "source", "master"));
-}
-
-/* What a source adds to errors of a dump that has begun; MariaDB shows names without a folder. */
-static void add_place(const struct dump *d, struct err *err, uint64_t last_event,
-                      uint64_t last_byte)
+/* MariaDB shows names without a folder. */
+void dump_add_place(const struct dump *d, struct err *err, uint64_t last_event, uint64_t last_byte)
 {
     const char *name = d->cursor.file.text, *folder = d->maria ? "" : "./";
     const char *asked = d->maria && !*d->asked ? "." : d->asked;
@@ -109,154 +44,6 @@ static void add_place(const struct dump *d, struct err *err, uint64_t last_event
              "; the first event '%s' at %" PRIu64 ", the last event read from '%s%s' at %" PRIu64
              ", the last byte read from '%s%s' at %" PRIu64 ".",
              asked, d->asked_pos, folder, name, last_event, folder, name, last_byte);
-}
-
-/* MariaDB's words. */
-static int impossible(struct dump *d, uint64_t pos, struct err *err)
-{
-    d->asked_pos = pos;
-    err_set(err, "Client requested master to start replication from impossible position");
-    add_place(d, err, EVENT_MAGIC_LEN, EVENT_MAGIC_LEN);
-    return -1;
-}
-
-static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)
-{
-    const char *who = words(&d->opts, "source", "master");
-    if (pos < EVENT_MAGIC_LEN && !d->maria)
-        return too_early(d, err);
-    if (cursor_open(&d->cursor, d->opts.store, file, 0, err) < 0)
-        return err_set(err, "Could not find first log file name in binary log index file");
-    if (d->maria && (pos < EVENT_MAGIC_LEN || pos > d->cursor.limit))
-        return impossible(d, pos, err);
-    if (pos > d->cursor.limit)
-        return err_set(err, "Client requested %s to start replication from position > file size",
-                       who);
-    d->start_pos = d->asked_pos = pos;
-    d->sent = (struct point){d->cursor.epoch, file->number, pos};
-    return 0;
-}
-
-static int open_by_name(struct dump *d, struct bytes name, uint64_t pos, struct err *err)
-{
-    struct binfile_name file;
-    struct err ignored;
-    while (name.n && name.p[name.n - 1] == 0) /* of COM_BINLOG_DUMP_GTID, some clients send NULs */
-        name.n--;
-    if (!name.n && store_files(d->opts.store)->n)
-        file = store_files(d->opts.store)->at[0];
-    else if (!name.n || binfile_name_parse(&file, name, &ignored) < 0)
-        return err_set(err, "Could not find first log file name in binary log index file");
-    return open_at(d, &file, pos, err);
-}
-
-static int open_by_maria(struct dump *d, struct err *err)
-{
-    ssize_t file = dump_maria_find_file(d->maria, d->opts.maria, err);
-    if (file < 0)
-        return -1;
-    return open_at(d, &store_files(d->opts.store)->at[file], EVENT_MAGIC_LEN, err);
-}
-
-static int open_asked(struct dump *d, struct bytes name, uint64_t pos, struct err *err)
-{
-    if (d->opts.maria && !(d->maria = dump_maria_new(d->opts.store, d->opts.maria, err)))
-        return -1;
-    return d->maria && dump_maria_by_gtid(d->maria) ? open_by_maria(d, err)
-                                                    : open_by_name(d, name, pos, err);
-}
-
-struct dump *dump_new(const struct dump_opts *opts, struct bytes name, uint64_t pos,
-                      struct err *err)
-{
-    struct dump *d = new_dump(opts);
-    note_asked(d, name);
-    if (open_asked(d, name, pos, err) == 0)
-        return d;
-    dump_free(d);
-    return NULL;
-}
-
-/* The text of a set, cut where an error message would become too long. Servers begin a line with
- * each UUID. */
-static void set_text(const struct gtid_set *set, char *dst, size_t cap)
-{
-    struct buf b;
-    buf_init(&b);
-    gtid_set_format_head(set, &b, cap);
-    size_t n = 0;
-    struct bytes text = buf_bytes(&b);
-    for (size_t k = 0; k < text.n && n + 2 < cap; k++) {
-        dst[n++] = (char)text.p[k];
-        if (text.p[k] == ',')
-            dst[n++] = '\n';
-    }
-    dst[n] = 0;
-    buf_fini(&b);
-}
-
-static int purged(const struct dump *d, const struct gtid_set *first, struct err *err)
-{
-    char has[120], lacks[120];
-    struct gtid_set missing;
-    gtid_set_init(&missing);
-    gtid_set_copy(&missing, first);
-    gtid_set_subtract(&missing, &d->has);
-    set_text(&d->has, has, sizeof has);
-    set_text(&missing, lacks, sizeof lacks);
-    gtid_set_fini(&missing);
-    if (d->opts.old_words)
-        return err_set(err, "The slave is connecting using CHANGE MASTER TO "
-                            "MASTER_AUTO_POSITION = 1, but the master has purged binary logs "
-                            "containing GTIDs that the slave requires.");
-    return err_set(err,
-                   "Cannot replicate because the source purged required binary logs. "
-                   "Replicate the missing transactions from elsewhere, or provision a new "
-                   "replica from backup. Consider increasing the source's binary log "
-                   "expiration period. The GTID set sent by the replica is '%s', and the "
-                   "missing transactions are '%s'",
-                   has, lacks);
-}
-
-/* The newest file before which there is nothing that the replica lacks. */
-static int open_by_set(struct dump *d, struct err *err)
-{
-    struct store *store = d->opts.store;
-    const struct binfile_list *files = store_files(store);
-    struct gtid_set previous;
-    gtid_set_init(&previous);
-    int rc = -1;
-    size_t i = store_serving(store);
-    if (!i)
-        err_set(err, "Could not find first log file name in binary log index file");
-    while (i-- > 0) {
-        if (gtid_set_decode(store_previous_gtids(store, i), &previous, err) < 0)
-            break;
-        if (gtid_set_is_subset(&previous, &d->has)) {
-            rc = open_at(d, &files->at[i], EVENT_MAGIC_LEN, err);
-            break;
-        }
-        if (i == 0)
-            purged(d, &previous, err);
-    }
-    gtid_set_fini(&previous);
-    return rc;
-}
-
-struct dump *dump_new_gtid(const struct dump_opts *opts, struct bytes name, uint64_t pos,
-                           struct gtid_set *set, struct err *err)
-{
-    struct dump *d = new_dump(opts);
-    d->by_gtid = true;
-    gtid_set_swap(&d->has, set);
-    bool named = name.n && name.p[0];
-    note_asked(d, name);
-    if (pos < EVENT_MAGIC_LEN)
-        too_early(d, err);
-    else if ((named ? open_by_name(d, name, pos, err) : open_by_set(d, err)) == 0)
-        return d;
-    dump_free(d);
-    return NULL;
 }
 
 /* ---- packets ---- */
@@ -351,8 +138,8 @@ static int check_checksum(const struct dump *d, uint64_t end, struct err *err)
         return 0;
     err_set(err,
             "%s can not handle replication events with the checksum that %s is configured to log",
-            words(&d->opts, "Replica", "Slave"), words(&d->opts, "source", "master"));
-    add_place(d, err, end, end);
+            dump_words(&d->opts, "Replica", "Slave"), dump_words(&d->opts, "source", "master"));
+    dump_add_place(d, err, end, end);
     return -1;
 }
 
@@ -496,8 +283,8 @@ static void bad_length(const struct dump *d, const struct event_header *h, struc
     else
         err_set(err,
                 "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on %s",
-                words(&d->opts, "source", "master"));
-    add_place(d, err, d->format_end, d->cursor.pos + EVENT_HEADER);
+                dump_words(&d->opts, "source", "master"));
+    dump_add_place(d, err, d->format_end, d->cursor.pos + EVENT_HEADER);
 }
 
 /* Whether the event at pos is left out. -1: it ends the dump, and nothing has changed. event: of a
@@ -515,7 +302,7 @@ static int judge(struct dump *d, const struct event_header *h, struct bytes even
     case DUMP_MARIA_LEAVE_OUT:
         return true;
     case DUMP_MARIA_BROKEN:
-        add_place(d, err, pos, pos + h->length);
+        dump_add_place(d, err, pos, pos + h->length);
         break;
     case DUMP_MARIA_REFUSE:
         break;
@@ -685,8 +472,8 @@ static enum dump_result send_events(struct dump *d, struct buf *out, struct err 
     }
     if (d->cursor.pos + got >= d->cursor.limit) { /* T ends no event here */
         err_set(err, "binlog truncated in the middle of event; consider out of disk space on %s",
-                words(&d->opts, "source", "master"));
-        add_place(d, err, d->format_end, d->cursor.limit);
+                dump_words(&d->opts, "source", "master"));
+        dump_add_place(d, err, d->format_end, d->cursor.limit);
         return DUMP_FAILED;
     }
     if (got < DUMP_SCRATCH) { /* the rest of the event is not in memory */
