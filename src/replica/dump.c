@@ -74,10 +74,21 @@ static void ask_for_ack(struct dump *d, uint8_t *packet)
     d->seq = 1;
 }
 
+static bool wants_acks(const struct dump *d)
+{
+    return d->opts.semi_sync && d->opts.acks_wanted(d->opts.ctx);
+}
+
 /* Whether an event that ends here asks for an ACK: nothing may follow it for a while. */
 static bool asks(const struct dump *d, uint64_t end)
 {
-    return end == d->cursor.limit && d->opts.semi_sync && d->opts.acks_wanted(d->opts.ctx);
+    return end == d->cursor.limit && wants_acks(d);
+}
+
+/* Whether all that follows up to T could be left out, so that nothing later would ask. */
+static bool may_be_last(const struct dump *d)
+{
+    return d->by_gtid && !gtid_set_empty(&d->has) && wants_acks(d);
 }
 
 /* The packet has the event that ends here. */
@@ -265,7 +276,7 @@ static void begin_long(struct dump *d, struct buf *out, uint32_t length)
     uint32_t n = d->message_left < PACKET_PART_MAX ? (uint32_t)d->message_left : PACKET_PART_MAX;
     uint8_t *dst = buf_reserve(out, PACKET_HEADER + PREFIX_MAX);
     put_head(d, dst, n - prefix_len(d));
-    d->long_asks = asks(d, d->cursor.pos + length);
+    d->long_asks = asks(d, d->cursor.pos + length) || may_be_last(d);
     if (d->long_asks)
         dst[PACKET_HEADER + 2] = REPL_SEMI_SYNC_ACK; /* the sequence goes on to the message's end */
     buf_commit(out, PACKET_HEADER + prefix_len(d));
@@ -341,11 +352,8 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             bad_length(d, &h, err);
         if (!bad && h.length > in.n - used)
             break;
-        if (used && at_jump(d, d->cursor.pos + used)) {
-            if (last && asks(d, d->cursor.limit)) /* as below */
-                ask_for_ack(d, last);
+        if (used && at_jump(d, d->cursor.pos + used))
             break;
-        }
         int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), d->cursor.pos + used, err);
         if (leave_out < 0 && !used)
             return SIZE_MAX;
@@ -355,7 +363,7 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             last = NULL;
         } else if (leave_out) {
             d->skipped = true;
-            if (last && asks(d, d->cursor.limit)) /* all that follows up to T can be left out */
+            if (last && wants_acks(d))
                 ask_for_ack(d, last);
             last = NULL;
         } else {
@@ -378,6 +386,8 @@ static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err
             last = NULL;
         }
     }
+    if (last && may_be_last(d))
+        ask_for_ack(d, last);
     buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
     return used;
 }

@@ -675,6 +675,23 @@ static void dump_gtid_asks_for_an_ack_before_a_jump_to_t(void **state)
     assert_int_equal(t.asked, 154 + 4 * per_block * length);
 }
 
+/* Nor is it known, at the end of what was read at a time, whether anything more will be sent. */
+static void dump_gtid_asks_at_the_end_of_each_read(void **state)
+{
+    (void)state;
+    const uint32_t previous_gtids = 31;
+    begin_file(0);
+    add_trx(1, DUMP_SCRATCH - previous_gtids - GTID_EVENT - XID_EVENT);
+    add_trx(2, 100);
+    open_store();
+    replica_has(2, 2);
+    t.opts.semi_sync = t.acks_wanted = true;
+    begin_gtid("", 4);
+    run();
+    sent();
+    assert_int_equal(t.asked, FORMAT_END + DUMP_SCRATCH);
+}
+
 static void dump_gtid_of_a_complete_file_jumps_and_sends_rotate(void **state)
 {
     (void)state;
@@ -757,6 +774,7 @@ int main(void)
         TEST(dump_gtid_jumps_over_later_blocks_unread),
         TEST(dump_gtid_never_jumps_over_anonymous_transactions),
         TEST(dump_gtid_asks_for_an_ack_before_a_jump_to_t),
+        TEST(dump_gtid_asks_at_the_end_of_each_read),
         TEST(dump_gtid_of_a_complete_file_jumps_and_sends_rotate),
         TEST(dump_gtid_begins_in_the_newest_file_that_will_do),
         TEST(dump_gtid_of_purged_transactions_refused),
