@@ -225,7 +225,8 @@ class Readers(Case):
         client.drop()
         lab.wait_until(lambda: daemon.status()["replicas"] == "0", 5, "its end")
         daemon.signal(signal.SIGHUP)
-        lab.wait_until(lambda: daemon.copies()[0] != names[1], 5, "the next to go")
+        lab.wait_until(lambda: daemon.index_names()[0] != names[1], 5, "the next to go")
+        self.wait_files(daemon, daemon.index_names())
         self.purge_source_to(daemon.copies()[0])
         self.assert_like_source(daemon)
 
