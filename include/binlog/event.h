@@ -91,6 +91,23 @@ uint32_t event_crc32(uint32_t crc, struct bytes data);
 /* Whether the CRC in the last 4 bytes of the whole event is right. The CRC of a format description
  * is the one that it has with EVENT_FLAG_IN_USE cleared. */
 bool event_crc_ok(const struct event_header *h, struct bytes event);
+
+/* The same for an event, but no format description, that comes in parts. */
+struct event_crc {
+    uint64_t body; /* bytes before the CRC */
+    uint64_t seen;
+    uint32_t crc;
+    uint8_t crc_len; /* EVENT_CRC, or 0 where events have none */
+    uint8_t tail[EVENT_CRC];
+};
+
+/* length: of the whole event, at least crc_len. */
+void event_crc_begin(struct event_crc *c, uint32_t length, uint8_t crc_len);
+/* The parts must not be longer than the event. */
+void event_crc_add(struct event_crc *c, struct bytes part);
+/* Once all was added: whether the CRC is right, or there is none. */
+bool event_crc_is_right(const struct event_crc *c);
+
 /* The type's name as SHOW BINLOG EVENTS prints it; "Unknown" for others. */
 const char *event_type_name(uint8_t type);
 

@@ -43,9 +43,7 @@ struct stream {
     struct event_header long_header;
     bool long_ack;
     enum trx_verdict long_verdict;
-    uint64_t long_seen;
-    uint32_t long_crc;
-    uint8_t long_tail[EVENT_CRC];
+    struct event_crc long_crc;
 
     /* For the status. */
     uint64_t events;

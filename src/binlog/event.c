@@ -33,6 +33,28 @@ bool event_crc_ok(const struct event_header *h, struct bytes event)
     return crc == le32(body.p + body.n);
 }
 
+void event_crc_begin(struct event_crc *c, uint32_t length, uint8_t crc_len)
+{
+    *c = (struct event_crc){.body = length - crc_len, .crc_len = crc_len};
+}
+
+void event_crc_add(struct event_crc *c, struct bytes part)
+{
+    size_t n = 0;
+    if (c->seen < c->body) {
+        n = part.n < c->body - c->seen ? part.n : (size_t)(c->body - c->seen);
+        c->crc = event_crc32(c->crc, bytes_of(part.p, n));
+    }
+    for (; n < part.n; n++)
+        c->tail[c->seen + n - c->body] = part.p[n];
+    c->seen += part.n;
+}
+
+bool event_crc_is_right(const struct event_crc *c)
+{
+    return !c->crc_len || c->crc == le32(c->tail);
+}
+
 const char *event_type_name(uint8_t type)
 {
     static const char *const names[256] = {

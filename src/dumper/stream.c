@@ -265,32 +265,19 @@ static int take_whole(struct stream *st, const struct event_header *h, struct by
     return end_event(st, h, verdict, ack_wanted, err);
 }
 
-/* Adds a part of a long event to its CRC, which excludes the last bytes; those are kept. */
-static void add_long_crc(struct stream *st, struct bytes part)
-{
-    uint64_t body = st->long_header.length - st->format.crc_len;
-    size_t n = 0;
-    if (st->long_seen < body) {
-        n = part.n < body - st->long_seen ? part.n : (size_t)(body - st->long_seen);
-        st->long_crc = event_crc32(st->long_crc, bytes_of(part.p, n));
-    }
-    for (; n < part.n; n++)
-        st->long_tail[st->long_seen + n - body] = part.p[n];
-    st->long_seen += part.n;
-}
-
 static int append_long(struct stream *st, struct bytes part, bool last, struct err *err)
 {
     const struct event_header *h = &st->long_header;
-    if (part.n > h->length - st->long_seen || (last && part.n < h->length - st->long_seen))
+    uint64_t left = h->length - st->long_crc.seen;
+    if (part.n > left || (last && part.n < left))
         return err_set(err, "%s event is not as long as its header says (%u bytes)",
                        event_type_name(h->type), h->length);
-    add_long_crc(st, part);
+    event_crc_add(&st->long_crc, part);
     store_append(st->store, part);
     st->in_event = !last;
     if (!last)
         return 0;
-    if (st->format.crc_len && st->long_crc != le32(st->long_tail))
+    if (!event_crc_is_right(&st->long_crc))
         return err_set(err, "wrong CRC in a %s event", event_type_name(h->type));
     return end_event(st, h, st->long_verdict, st->long_ack, err);
 }
@@ -311,8 +298,7 @@ static int begin_long(struct stream *st, const struct event_header *h, struct by
         return -1;
     st->long_header = *h;
     st->long_ack = ack_wanted;
-    st->long_seen = 0;
-    st->long_crc = 0;
+    event_crc_begin(&st->long_crc, h->length, st->format.crc_len);
     st->long_verdict = trx_feed(&st->trx, &st->format, h, part);
     return append_long(st, part, false, err);
 }

@@ -190,6 +190,15 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event, stru
     end_made(d, out, start);
 }
 
+/* Nobody gets an event that is not as the source wrote it. */
+static int damaged(const struct dump *d, uint64_t pos, struct err *err)
+{
+    err_kind_set(err, ERR_CORRUPT,
+                 "Event crc check failed! Most likely there is event corruption.");
+    dump_add_place(d, err, pos, pos);
+    return -1;
+}
+
 static enum dump_result send_format(struct dump *d, struct buf *out, struct err *err)
 {
     uint8_t *head = d->opts.scratch;
@@ -215,6 +224,10 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
         return DUMP_FAILED;
     }
     uint64_t end = EVENT_MAGIC_LEN + h.length;
+    if (d->format.own_crc && !event_crc_ok(&h, bytes_of(head, h.length))) {
+        damaged(d, EVENT_MAGIC_LEN, err);
+        return DUMP_FAILED;
+    }
     if (check_checksum(d, end, err) < 0)
         return DUMP_FAILED;
     put_format(d, out, bytes_of(head, h.length), bytes_of(head + h.length, got - h.length));
@@ -283,6 +296,7 @@ static void begin_long(struct dump *d, struct buf *out, uint32_t length)
     d->message_left -= prefix_len(d);
     d->packet_left = n - prefix_len(d);
     d->packet_full = n == PACKET_PART_MAX;
+    event_crc_begin(&d->long_crc, length, d->format.crc_len);
     d->stage = DUMP_AT_LONG;
 }
 
@@ -337,59 +351,93 @@ static bool at_jump(const struct dump *d, uint64_t pos)
     return d->by_gtid && pos == d->run.from && d->run.from < d->run.to;
 }
 
+/* Events on their way into the output. */
+struct frames {
+    uint8_t *dst;
+    uint8_t *last; /* the packet that nothing follows so far; NULL: none */
+};
+
+static void frame_event(struct dump *d, struct frames *f, const struct event_header *h,
+                        const uint8_t *event, uint64_t end)
+{
+    f->last = f->dst;
+    f->dst = put_head(d, f->dst, h->length);
+    memcpy(f->dst, event, h->length);
+    if (d->maria)
+        dump_maria_fit(d->maria, &d->format, h, f->dst);
+    f->dst += h->length;
+    note_sent(d, f->last, end);
+}
+
+static void frame_gap(struct dump *d, struct frames *f)
+{
+    if (!d->maria) {
+        d->skipped = true;
+        if (f->last && wants_acks(d))
+            ask_for_ack(d, f->last);
+    }
+    f->last = NULL;
+}
+
+/* What MariaDB's source makes up behind an event. */
+static void frame_maria_lists(struct dump *d, struct buf *out, struct frames *f, uint64_t pos)
+{
+    if (!d->maria || !dump_maria_list_due(d->maria))
+        return;
+    buf_commit(out, (size_t)(f->dst - (out->data + out->off + out->len)));
+    put_maria_lists(d, out, pos);
+    buf_reserve(out, FRAMED_MAX);
+    *f = (struct frames){out->data + out->off + out->len, NULL};
+}
+
+/* Takes the event at the beginning of in, and returns its length; 0: it is not whole; -1: it cannot
+ * be sent. */
+static ssize_t frame_one(struct dump *d, struct buf *out, struct frames *f, struct bytes in,
+                         uint64_t pos, struct err *err)
+{
+    struct event_header h;
+    event_header_decode(&h, in.p);
+    if (h.length < EVENT_HEADER || h.length > EVENT_MAX) {
+        bad_length(d, &h, err);
+        return -1;
+    }
+    if (h.length > in.n)
+        return 0;
+    struct bytes event = bytes_of(in.p, h.length);
+    int leave_out = judge(d, &h, event, pos, err);
+    if (leave_out < 0)
+        return -1;
+    if (leave_out) {
+        frame_gap(d, f);
+    } else {
+        if (d->format.crc_len && !event_crc_ok(&h, event))
+            return damaged(d, pos, err);
+        if (d->skipped)
+            f->dst = put_gap_heartbeat(d, out, f->dst, pos);
+        frame_event(d, f, &h, in.p, pos + h.length);
+    }
+    frame_maria_lists(d, out, f, pos + h.length);
+    return h.length;
+}
+
 /* Frames whole events of in, up to where a long one begins; returns the bytes used. out has room.
  */
 static size_t frame(struct dump *d, struct buf *out, struct bytes in, struct err *err)
 {
+    struct frames f = {out->data + out->off + out->len, NULL};
     size_t used = 0;
-    uint8_t *dst = out->data + out->off + out->len, *last = NULL;
-    while (in.n - used >= EVENT_HEADER && !ended(d)) {
-        const uint8_t *p = in.p + used;
-        struct event_header h;
-        event_header_decode(&h, p);
-        bool bad = h.length < EVENT_HEADER || h.length > EVENT_MAX;
-        if (bad && !used)
-            bad_length(d, &h, err);
-        if (!bad && h.length > in.n - used)
+    ssize_t n = 1;
+    while (n > 0 && in.n - used >= EVENT_HEADER && !ended(d)) {
+        uint64_t pos = d->cursor.pos + used;
+        if (used && at_jump(d, pos))
             break;
-        if (used && at_jump(d, d->cursor.pos + used))
-            break;
-        int leave_out = bad ? -1 : judge(d, &h, bytes_of(p, h.length), d->cursor.pos + used, err);
-        if (leave_out < 0 && !used)
-            return SIZE_MAX;
-        if (leave_out < 0) /* after what is good has been sent */
-            break;
-        if (d->maria && leave_out) {
-            last = NULL;
-        } else if (leave_out) {
-            d->skipped = true;
-            if (last && wants_acks(d))
-                ask_for_ack(d, last);
-            last = NULL;
-        } else {
-            if (d->skipped)
-                dst = put_gap_heartbeat(d, out, dst, d->cursor.pos + used);
-            last = dst;
-            dst = put_head(d, dst, h.length);
-            memcpy(dst, p, h.length);
-            if (d->maria)
-                dump_maria_fit(d->maria, &d->format, &h, dst);
-            dst += h.length;
-            note_sent(d, last, d->cursor.pos + used + h.length);
-        }
-        used += h.length;
-        if (d->maria && dump_maria_list_due(d->maria)) {
-            buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
-            put_maria_lists(d, out, d->cursor.pos + used);
-            buf_reserve(out, FRAMED_MAX);
-            dst = out->data + out->off + out->len;
-            last = NULL;
-        }
+        n = frame_one(d, out, &f, bytes_skip(in, used), pos, err);
+        used += n > 0 ? (size_t)n : 0;
     }
-    if (last && may_be_last(d))
-        ask_for_ack(d, last);
-    buf_commit(out, (size_t)(dst - (out->data + out->off + out->len)));
-    return used;
+    if (f.last && may_be_last(d))
+        ask_for_ack(d, f.last);
+    buf_commit(out, (size_t)(f.dst - (out->data + out->off + out->len)));
+    return n < 0 && !used ? SIZE_MAX : used; /* what is good before a bad event is sent first */
 }
 
 /* The event at the cursor does not fit into the scratch: it is sent, or left out, in pieces. */
@@ -516,9 +564,15 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
         return DUMP_MORE;
     }
     size_t got, want = d->packet_left < DUMP_SCRATCH ? d->packet_left : DUMP_SCRATCH;
-    enum cursor_result r = cursor_peek(&d->cursor, 0, buf_reserve(out, want), want, &got, err);
+    uint8_t *dst = buf_reserve(out, want);
+    enum cursor_result r = cursor_peek(&d->cursor, 0, dst, want, &got, err);
     if (r != CURSOR_DATA)
         return stop_for(d, r);
+    event_crc_add(&d->long_crc, bytes_of(dst, got));
+    if (got == d->message_left && !event_crc_is_right(&d->long_crc)) {
+        damaged(d, d->cursor.pos + got - d->long_crc.seen, err);
+        return DUMP_FAILED; /* its end never goes out */
+    }
     buf_commit(out, got);
     cursor_advance(&d->cursor, got);
     d->passed += got;

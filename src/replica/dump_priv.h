@@ -38,6 +38,7 @@ struct dump {
     uint32_t packet_left;
     bool packet_full;
     bool long_asks; /* for an ACK */
+    struct event_crc long_crc;
 };
 
 /* One of two texts: with source and replica, or with master and slave. */

@@ -260,6 +260,8 @@ static void pump(struct session *s)
         finish(s);
         return;
     case DUMP_FAILED:
+        if (err.kind == ERR_CORRUPT)
+            log_error("replica", "a stored file is damaged and not served: %s", err.text);
         fail_dump(s, err.text);
         return;
     }

@@ -5,7 +5,8 @@ import unittest
 
 import lab
 import ledger
-from serving import Serving, make_replicas, require_servers
+from lab import REPLICA_USER, WITH_GTIDS, Binlogd
+from serving import Serving, make_replicas, make_source, require_servers
 
 
 def setUpModule():
@@ -97,6 +98,36 @@ class Troubles(Serving):
         """How many dumps to the replica have begun."""
         return len(re.findall(rf"dump begins: .* server_id={replica.server_id} ",
                               self.daemon.log_text()))
+
+
+
+class BitRot(unittest.TestCase):
+    """A byte of an old file changes on the disk, which nobody notices until it is read."""
+
+    def test_damaged_event_is_never_served_and_stops_nothing_else(self):
+        source = make_source(type(self), *WITH_GTIDS)
+        source.query("FLUSH BINARY LOGS")
+        with Binlogd(source, users=REPLICA_USER) as daemon:
+            lab.wait_caught_up(source, daemon)
+            path = daemon.copy_path(daemon.copies()[0])
+            with open(path, "r+b") as file:
+                file.seek(os.path.getsize(path) // 2)
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte[0] ^ 0x10]))
+            replica, other = make_replicas(self, 2)
+            replica.replicate_from(daemon.port())
+            status = lab.wait_until(lambda: (lambda s: s["Last_IO_Errno"] != "0" and s)(
+                replica.replica_status()), 20, "the receiver's error")
+            self.assertEqual(status["Last_IO_Errno"], "13114")
+            self.assertIn("Event crc check failed", status["Last_IO_Error"])
+            self.assertRegex(daemon.log_text(), " error replica: a stored file is damaged .*"
+                             + os.path.basename(path))
+            other.query(f"SET GLOBAL gtid_purged='{source.query('SELECT @@gtid_executed')[0][0]}'")
+            other.replicate_from(daemon.port())
+            source.query("CREATE DATABASE behind")
+            other.wait_executed(source.position())
+            lab.wait_caught_up(source, daemon)
 
 
 if __name__ == "__main__":

@@ -798,7 +798,7 @@ static void bad_streams_are_refused_and_leave_nothing(void **state)
         assert_non_null(strstr(err.text, c->text));
         assert_int_equal(err.kind, c->kind);
         assert_false(due(UINT64_MAX, &ack));
-        if (!stream.long_seen) { /* of a long event bytes may be there until they are cut */
+        if (!stream.long_crc.seen) { /* of a long event bytes may be there until they are cut */
             await_durable();
             assert_stored(FILE_1, buf_bytes(&good));
         }

@@ -454,6 +454,67 @@ static void dump_from_inside_an_event_fails(void **state)
     assert_non_null(strstr(t.err.text, "; the first event 'mysql-bin.000001' at "));
 }
 
+/* Changes a byte of the stored file. */
+static void rot(uint32_t pos)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/" FOLDER "/mysql-bin.000001", t.dir);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, pos, SEEK_SET);
+    fputc(t.files[0].data[pos] ^ 4, f);
+    fclose(f);
+}
+
+static void dump_of_a_damaged_event_ends_before_it(void **state)
+{
+    (void)state;
+    struct buf want = {0};
+    small_file();
+    open_store();
+    rot(size_of(0) - XID_EVENT - 10); /* in the last transaction's body */
+    begin_at("", 4);
+    run();
+    assert_int_equal(t.result, DUMP_FAILED);
+    assert_int_equal(t.err.kind, ERR_CORRUPT);
+    assert_non_null(strstr(t.err.text, "Event crc check failed!"));
+    assert_non_null(strstr(t.err.text, "the last event read from './mysql-bin.000001' at "));
+    wr_str(&want, "*4@0\n");
+    expect_file(&want, 0, 4, 0, 0);
+    wr_u8(&want, 0);
+    const char *all = (const char *)buf_bytes(&want).p, *got = sent();
+    assert_int_equal(strncmp(all, got, strlen(got)), 0);
+    assert_true(strlen(got) < strlen(all) && strlen(got) > strlen(all) / 2);
+    buf_fini(&want);
+}
+
+static void dump_of_a_damaged_long_event_never_ends_it(void **state)
+{
+    (void)state;
+    begin_file(0);
+    add_trx(1, 3 * MIB);
+    open_store();
+    rot(size_of(0) - XID_EVENT - 100);
+    begin_at("", 4);
+    run();
+    assert_int_equal(t.result, DUMP_FAILED);
+    assert_int_equal(t.err.kind, ERR_CORRUPT);
+    assert_true(t.out.len < 3 * MIB);
+}
+
+static void dump_of_a_damaged_format_description_sends_nothing_of_it(void **state)
+{
+    (void)state;
+    small_file();
+    open_store();
+    rot(EVENT_MAGIC_LEN + EVENT_HEADER + 5); /* in the server's version */
+    begin_at("", 4);
+    run();
+    assert_int_equal(t.result, DUMP_FAILED);
+    assert_int_equal(t.err.kind, ERR_CORRUPT);
+    assert_string_equal(sent(), "*4@0\n");
+}
+
 static void dump_goes_through_files_and_ends_with_eof(void **state)
 {
     (void)state;
@@ -763,6 +824,9 @@ int main(void)
         TEST(dump_from_mid_file_zeroes_the_format_description),
         TEST(dump_of_a_bad_place_refused),
         TEST(dump_from_inside_an_event_fails),
+        TEST(dump_of_a_damaged_event_ends_before_it),
+        TEST(dump_of_a_damaged_long_event_never_ends_it),
+        TEST(dump_of_a_damaged_format_description_sends_nothing_of_it),
         TEST(dump_goes_through_files_and_ends_with_eof),
         TEST(dump_waits_then_heartbeats_where_it_is),
         TEST(dump_semi_sync_prefixes_each_event),
