@@ -37,8 +37,11 @@ struct scan {
     const atomic_bool *stop;  /* of scan_index */
 };
 
-/* durable: a lower bound of what was durable before, bytes; 0 if nothing is known. -1 only when the
- * file cannot be read. scan_fini in any case. */
+/* The bound of what was durable lies before this file: all of it may be what a crash left. */
+#define SCAN_BEHIND_BOUND UINT64_MAX
+
+/* durable: a lower bound of what was durable before, bytes; SCAN_BEHIND_BOUND; 0 if nothing is
+ * known. -1 only when the file cannot be read. scan_fini in any case. */
 int scan_file(struct scan *s, const struct fs *fs, int fd, uint64_t durable, struct err *err);
 void scan_fini(struct scan *s);
 /* Only the index of a complete file; x is initialised and left empty on -1: the file cannot be

@@ -298,6 +298,14 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
     return 0;
 }
 
+/* What scan_file is to know of the file. */
+static uint64_t bound_in(const struct binfile_name *name, const struct watermark *mark)
+{
+    if (strcmp(mark->name.text, name->text) == 0)
+        return mark->pos;
+    return mark->known && mark->name.number < name->number ? SCAN_BEHIND_BOUND : 0;
+}
+
 static int scan_last(struct epoch *e, const struct fs *fs, const struct watermark *mark,
                      struct err *err)
 {
@@ -312,10 +320,11 @@ static int scan_last(struct epoch *e, const struct fs *fs, const struct watermar
         return err_io(err, errno, "cannot fdatasync %s", name->text);
     }
     struct scan scan;
-    uint64_t durable = strcmp(mark->name.text, name->text) == 0 ? mark->pos : 0;
+    uint64_t durable = bound_in(name, mark);
+    uint64_t unsure = durable == SCAN_BEHIND_BOUND ? 0 : durable & ~(uint64_t)(PAGE - 1);
     /* After a failed sync the page cache can show what never got to the disk: read it from there.
      * Below the bound the disk is known to have it. */
-    (void)posix_fadvise(fd, (off_t)(durable & ~(uint64_t)(PAGE - 1)), 0, POSIX_FADV_DONTNEED);
+    (void)posix_fadvise(fd, (off_t)unsure, 0, POSIX_FADV_DONTNEED);
     int rc = scan_file(&scan, fs, fd, durable, err);
     if (rc == 0)
         rc = take_scan(e, fs, fd, &scan, err);
@@ -450,7 +459,10 @@ static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, con
 {
     if (e->files.n || e->number <= 1)
         return false;
-    fs->unlinkat(e->dirfd, ORIGIN_FILE, 0);
+    static const char *const ours[] = {ORIGIN_FILE, ORIGIN_FILE ".tmp", WATERMARK_FILE,
+                                       WATERMARK_FILE ".tmp"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        fs->unlinkat(e->dirfd, ours[i], 0);
     if (fs->unlinkat(rootfd, folder, AT_REMOVEDIR) < 0)
         return false;
     log_info("store", "removed %s, in which nothing was stored", folder);
@@ -560,13 +572,16 @@ int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *s
     int fd = fs_open_dir(fs, rootfd, folder, err);
     if (fd < 0)
         return -1;
-    if (e->number && write_origin(e, fs, fd, err) < 0) {
+    int rc = e->number ? write_origin(e, fs, fd, err) : 0;
+    if (rc < 0)
+        err_prefix(err, "%s", folder);
+    if (rc == 0 && watermark_begin(fs, fd, err) < 0 && err->kind != ERR_NO_SPACE)
+        rc = -1; /* where there is no room the folder is without a bound for a while */
+    if (rc == 0 && fs->fsync(rootfd) < 0)
+        rc = err_io(err, errno, "cannot fsync the data directory");
+    if (rc < 0) {
         fs->close(fd);
-        return err_prefix(err, "%s", folder);
-    }
-    if (fs->fsync(rootfd) < 0) {
-        fs->close(fd);
-        return err_io(err, errno, "cannot fsync the data directory");
+        return -1;
     }
     epoch_fini(e);
     e->dirfd = fd;

@@ -139,6 +139,12 @@ static int has_zero_sector(struct window *r, uint64_t from, uint64_t to, bool *y
     return 0;
 }
 
+/* The bound in this file, bytes. */
+static uint64_t bound_of(uint64_t durable)
+{
+    return durable == SCAN_BEHIND_BOUND ? 0 : durable;
+}
+
 static void judge(struct scan *s, enum scan_verdict verdict, const char *why, const char *more)
 {
     s->verdict = verdict;
@@ -150,7 +156,7 @@ static void judge(struct scan *s, enum scan_verdict verdict, const char *why, co
 static int judge_bad_place(struct scan *s, struct window *r, const struct fde *f, uint64_t durable,
                            const char *why, struct err *err)
 {
-    if (s->valid_end < durable) {
+    if (s->valid_end < bound_of(durable)) {
         judge(s, SCAN_CORRUPT, why, ", in what was durable already");
         return 0;
     }
@@ -274,7 +280,7 @@ static int scan_opened(struct scan *s, struct window *r, uint64_t durable, struc
     }
     if (s->valid_end < s->size)
         return judge_bad_place(s, r, s->has_format ? &f : NULL, durable, why.text, err);
-    if (s->size < durable)
+    if (s->size < bound_of(durable))
         judge(s, SCAN_CORRUPT, "the file ends", ", before what was durable already");
     return 0;
 }

@@ -156,7 +156,10 @@ static void epoch_new_one_is_durable_on_return(void **state)
     faultfs_record(FAULTFS_CHANGES);
     assert_int_equal(store_new_epoch(s, "one", &err), 0);
     char *record = faultfs_recorded();
-    assert_string_equal(record, "mkdirat 0001-one\nfsync directory\n");
+    assert_string_equal(record, "mkdirat 0001-one\n"
+                                "pwritev durable.tmp 0 384\nfsync durable.tmp\n"
+                                "rename durable.tmp durable\nfsync directory\n"
+                                "fsync directory\n");
     free(record);
     assert_string_equal(store_source(s), "one");
     assert_true(store_empty(s));
@@ -165,7 +168,7 @@ static void epoch_new_one_is_durable_on_return(void **state)
     record = faultfs_recorded();
     assert_non_null(strstr(record, "mkdirat 0002-two\npwritev follows.tmp 0 "));
     assert_non_null(strstr(record, "fsync follows.tmp\nrename follows.tmp follows\n"
-                                   "fsync directory\nfsync directory\n"));
+                                   "fsync directory\n"));
     free(record);
     assert_string_equal(store_source(s), "two");
     assert_true(is_there("0002-two/follows"));
@@ -177,7 +180,7 @@ static void epoch_new_one_failed_leaves_the_present(void **state)
     (void)state;
     struct store *s = open_store();
     assert_int_equal(store_new_epoch(s, "one", &err), 0);
-    for (unsigned n = 1; n <= 3; n++) {
+    for (unsigned n = 1; n <= 9; n++) {
         char folder[32];
         snprintf(folder, sizeof folder, "0002-n%u", n);
         faultfs_fail(n,
@@ -187,8 +190,19 @@ static void epoch_new_one_failed_leaves_the_present(void **state)
         assert_int_equal(store_new_epoch(s, folder + 5, &err), -1);
         assert_int_equal(err.kind, ERR_IO);
         assert_string_equal(store_source(s), "one");
-        unlinkat(rootfd, folder, AT_REMOVEDIR);
     }
+    store_close(s);
+    assert_source("one");
+}
+
+static void epoch_new_one_on_a_full_disk_does_without_a_bound(void **state)
+{
+    (void)state;
+    char what[80];
+    struct store *s = open_store();
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_PWRITEV), ENOSPC, FAULTFS_ONCE);
+    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    assert_true(faultfs_failed(what));
     store_close(s);
     assert_source("one");
 }
@@ -254,6 +268,7 @@ int main(void)
         TEST(epoch_other_names_ignored),
         TEST(epoch_new_one_is_durable_on_return),
         TEST(epoch_new_one_failed_leaves_the_present),
+        TEST(epoch_new_one_on_a_full_disk_does_without_a_bound),
         TEST(epoch_folder_that_is_a_link_refused),
         TEST(epoch_open_syncs_what_a_killed_process_left),
         TEST(epoch_data_directory_made_with_its_name_durable),

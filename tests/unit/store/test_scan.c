@@ -270,6 +270,9 @@ static void scan_unwritten_sector_before_good_events_torn_above_a_bound_only(voi
         enum scan_verdict verdict;
     } cases[] = {
         {512, 1024, 0, SCAN_CORRUPT},    /* no bound: rot is as likely */
+        {512, 1024, SCAN_BEHIND_BOUND, SCAN_TORN},
+        {0, 512, SCAN_BEHIND_BOUND, SCAN_TORN},
+        {100, 200, SCAN_BEHIND_BOUND, SCAN_CORRUPT},
         {512, 1024, 463, SCAN_CORRUPT},  /* of 461 .. 529, some is durable */
         {512, 1024, 461, SCAN_TORN},     /* the sector comes within the event at 461 */
         {512, 1024, 259, SCAN_TORN},     /* an older bound */

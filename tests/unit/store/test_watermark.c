@@ -54,6 +54,17 @@ static void put(struct bytes text)
 static void watermark_missing_is_none(void **state)
 {
     (void)state;
+    assert_false(read_mark().known);
+    assert_string_equal(read_mark().name.text, "");
+    assert_int_equal(read_mark().pos, 0);
+}
+
+static void watermark_of_a_new_folder_is_known_and_nothing(void **state)
+{
+    (void)state;
+    struct err err;
+    assert_int_equal(watermark_begin(fs_posix(), dirfd_, &err), 0);
+    assert_true(read_mark().known);
     assert_string_equal(read_mark().name.text, "");
     assert_int_equal(read_mark().pos, 0);
 }
@@ -99,11 +110,37 @@ static void watermark_every_truncation_is_none_or_whole(void **state)
     free(data);
 }
 
+/* A power cut in the midst of overwriting: at no byte may two bounds become a third. */
+static void watermark_every_tear_is_none_or_whole(void **state)
+{
+    (void)state;
+    struct err err;
+    char *data[2];
+    size_t n;
+    struct binfile_name name = name_of("mysql-bin.000017");
+    const uint64_t positions[] = {98765, 742820};
+    for (size_t i = 0; i < 2; i++) {
+        watermark_write(fs_posix(), dirfd_, &name, positions[i]);
+        assert_int_equal(fs_read_file(fs_posix(), dirfd_, WATERMARK_FILE, 4096, &data[i], &n, &err),
+                         0);
+    }
+    for (size_t at = 0; at <= n; at++) {
+        memcpy(data[0], data[1], at);
+        put(bytes_of(data[0], n));
+        uint64_t pos = read_mark().pos;
+        if (pos && pos != positions[0] && pos != positions[1])
+            fail_msg("torn at %zu: a bound of %llu", at, (unsigned long long)pos);
+    }
+    assert_true(read_mark().pos == positions[1]);
+    free(data[0]);
+    free(data[1]);
+}
+
 static void watermark_garbage_is_none(void **state)
 {
     (void)state;
     static const char *const cases[] = {"",           "\n",           "a.000001",
-                                        "a.000001 5", "a.000001 5 x", "../a.000001 5 .",
+                                        "a.000001 5", "a.000001 5 x", "a.000001 5 00000000",
                                         "a 5 .",      "a.000001 x .", "5 ."};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         put(bytes_str(cases[i]));
@@ -135,8 +172,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(watermark_missing_is_none),
+        TEST(watermark_of_a_new_folder_is_known_and_nothing),
         TEST(watermark_written_is_read),
         TEST(watermark_every_truncation_is_none_or_whole),
+        TEST(watermark_every_tear_is_none_or_whole),
         TEST(watermark_garbage_is_none),
         TEST(watermark_failed_write_is_silent),
     };
