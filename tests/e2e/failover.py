@@ -30,8 +30,8 @@ def start_servers(by_gtid, replicas=2):
     return source, followers
 
 
-def follow(server, port, by_gtid, at=START):
-    server.replicate_from(port, None if by_gtid else at)
+def follow(server, port, by_gtid, at=START, **keys):
+    server.replicate_from(port, None if by_gtid else at, **keys)
 
 
 def repoint(server, daemon, by_gtid):
@@ -58,13 +58,15 @@ def count_rows(server, entries):
 class Round:
     """Servers, load, death and rescue; use as a context, then run()."""
 
-    def __init__(self, by_gtid, writers=6):
+    def __init__(self, by_gtid, writers=6, delayed=False):
+        """delayed: a third replica, which executes everything an hour late."""
         self.by_gtid = by_gtid
         self.writers = writers
+        self.delayed = delayed
         self.servers = []
 
     def __enter__(self):
-        self.source, self.replicas = start_servers(self.by_gtid)
+        self.source, self.replicas = start_servers(self.by_gtid, 3 if self.delayed else 2)
         self.servers = [self.source, *self.replicas]
         self.daemon = Binlogd(self.source, users=REPLICA_USER)
         self.servers.append(self.daemon)
@@ -80,9 +82,11 @@ class Round:
 
     def run(self):
         """One replica has everything but executes nothing, the other receives nothing."""
-        applies_late, receives_late = self.replicas
-        for server in self.replicas:
+        applies_late, receives_late, *delayed = self.replicas
+        for server in (applies_late, receives_late):
             follow(server, self.source.port, self.by_gtid)
+        for server in delayed:
+            follow(server, self.source.port, self.by_gtid, delay=3600)
         with ledger.Load(self.source, self.writers) as load:
             load.wait_commits(100)
             applies_late.stop_replica("SQL_THREAD")
@@ -101,9 +105,10 @@ class Round:
         self.check_promoted(load.entries)
 
     def check_promoted(self, entries):
-        """Both have the same rows, and the promoted one takes writes."""
-        first, second = self.replicas
-        assert first.checksums() == second.checksums(), "the replicas differ"
+        """All have the same rows, and the promoted one takes writes."""
+        first, *others = self.replicas
+        for other in others:
+            assert first.checksums() == other.checksums(), "the replicas differ"
         if self.by_gtid:
             sets = {server.query("SELECT @@gtid_executed")[0][0] for server in self.replicas}
             assert len(sets) == 1, f"the replicas have other sets: {sets}"

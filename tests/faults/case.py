@@ -1,0 +1,161 @@
+"""What a case of fault is, and what most of them share.
+
+A case is a module f<number>_<what>.py with one subclass of Case, whose docstring names the row that
+it stands for: what is broken and what must hold. short() is what runs under ctest, long(rounds)
+what `run --long` runs; both return the figures in a line of words, or raise. The oracles are
+those of the end-to-end tests: the ledger (O1), bytes (O2), failover (O3), the trace of ACKs (O4).
+"""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))
+
+import acktrace  # noqa: E402
+import lab  # noqa: E402
+import ledger  # noqa: E402
+from lab import Binlogd, Mysql97  # noqa: E402
+
+FIRST_ACK_S = 3.0
+TABLE = ("CREATE TABLE lab.ledger (client INT, seq INT, value VARCHAR(64), pad LONGBLOB, "
+         "PRIMARY KEY (client, seq)) ENGINE=InnoDB")
+
+
+class Skipped(unittest.SkipTest):
+    """The case cannot run here; the words say what is missing."""
+
+
+class Case:
+    """One row of faults. Everything it uses is closed when it ends."""
+
+    short_rounds = 1
+    long_rounds = 10
+    short_limit_s = 150  # a case that takes longer has failed
+    round_limit_s = 60
+
+    def __init__(self):
+        self.closing = contextlib.ExitStack()
+        self.figures = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closing.close()
+
+    def short(self):
+        return self.run(self.short_rounds)
+
+    def long(self, rounds):
+        return self.run(rounds)
+
+    def run(self, rounds):
+        """Break it `rounds` times; the figures in words."""
+        raise NotImplementedError
+
+    def use(self, thing):
+        """Enter a context that is left at the end of the case."""
+        return self.closing.enter_context(thing)
+
+    def source(self, *options, kind=Mysql97):
+        """A source that waits for ever for an ACK, with the ledger's table, outside its log."""
+        Binlogd.binary()
+        kind.available()
+        server = self.use(kind(*kind.semisync_options(), *options))
+        server.create_user()
+        server.unlogged("CREATE DATABASE lab", TABLE)
+        return server
+
+
+def need(condition, words):
+    if not condition:
+        raise Skipped(words)
+
+
+def need_root():
+    need(os.geteuid() == 0, "needs root")
+
+
+def need_program(name):
+    need(shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"), f"needs {name}")
+
+
+def need_strace():
+    need_program("strace")
+    done = subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL)
+    need(done.returncode == 0, "strace cannot trace here")
+
+
+def inject(*faults, path=None):
+    """A wrapper that runs the daemon with faults in its system calls: "fdatasync:error=EIO:when=3".
+
+    With a path only calls that concern it are counted and touched.
+    """
+    calls = sorted({name for fault in faults for name in fault.split(":")[0].split(",")})
+    wrapper = ["strace", "-f", "-q", "--seccomp-bpf", "-o", "/dev/null",
+               "-e", "trace=" + ",".join("?" + name for name in calls), "-e", "signal=none"]
+    wrapper.remove("--seccomp-bpf") if path else None
+    for fault in faults:
+        wrapper += ["-e", "inject=" + fault]
+    return wrapper + (["-P", path] if path else [])
+
+
+class Books:
+    """O1 and O2 over what one daemon has stored while one load was written.
+
+    Files that are complete are decoded and compared once.
+    """
+
+    def __init__(self, source, daemon, load):
+        self.source, self.daemon, self.load = source, daemon, load
+        self.rows, self.checks = {}, 0
+
+    def files_rows(self):
+        rows = []
+        names = self.daemon.copies()
+        for name in names:
+            path = self.daemon.copy_path(name)
+            key = name, os.path.getsize(path)
+            if key not in self.rows:
+                self.rows[key] = ledger.rows_in([path], self.source.mysqlbinlog(), torn=True)
+            rows += self.rows[key]
+        return rows
+
+    def check_answered(self):
+        """Call while the daemon is down: all that was answered is in its files, nothing else."""
+        entries = dict(self.load.entries)
+        wrong = ledger.problems(entries, self.files_rows())
+        assert not wrong, f"{len(wrong)} problems, first: {wrong[:5]}"
+        self.checks += 1
+
+    def check_all(self):
+        """Call when the load has ended and the daemon runs: everything is there and the same."""
+        lab.assert_copied(self.source, self.daemon)
+        self.check_answered()
+
+
+def seconds_to_next_commit(load, timeout=20):
+    """How long it takes from now until a commit is answered."""
+    began = time.monotonic()
+    load.wait_commits(1, timeout)
+    return time.monotonic() - began
+
+
+def stopped(load):
+    """End the writers; none of them may still wait."""
+    load.stop(30)
+    assert load.join(0), "a writer still waits for an answer"
+    return load
+
+
+def traced(path, *faults):
+    """The wrapper of the ACK trace, with faults."""
+    wrapper = acktrace.strace_command(path)
+    for fault in faults:
+        wrapper += ["-e", "inject=" + fault]
+    return wrapper

@@ -1,0 +1,60 @@
+import random
+import time
+
+import ledger
+from case import Books, Case, need_root, seconds_to_next_commit, stopped
+from lab import WITH_GTIDS, Binlogd
+from mounts import Ext4
+
+ROTATE_EVERY = 5
+
+
+class PowerCut(Case):
+    """The power goes at any instant while commits run: ext4 in a file, shut down by ioctl.
+
+    What was answered is in the files of the file system that was mounted again, before binlogd
+    touches them (O1); it starts without an operator, and in the end the files equal the source's (O2).
+    """
+
+    short_rounds = 6
+    long_rounds = 200
+    round_limit_s = 20
+
+    def run(self, rounds):
+        need_root()
+        daemon = Binlogd(run=False)
+        disk = self.use(Ext4(daemon.storage))
+        source = self.source(*WITH_GTIDS)
+        daemon.sections["dumper"].update(host="127.0.0.1", port=source.port)
+        failed = 0
+        load, large = ledger.Load(source, 4), ledger.Load(source, 1, pad=30000, first_client=10)
+        load.entries = large.entries  # one ledger for both
+        with daemon, load, large:
+            books = Books(source, daemon, load)
+            daemon.start()
+            for turn in range(rounds):
+                seconds_to_next_commit(load)
+                if turn % ROTATE_EVERY == ROTATE_EVERY - 1:
+                    source.query("FLUSH BINARY LOGS")
+                time.sleep(random.uniform(0, 0.4))
+                disk.power_cut()
+                failed += self.end(daemon)
+                disk.power_on()
+                books.check_answered()
+                daemon.start()
+            seconds_to_next_commit(load)
+            stopped(load), stopped(large)
+            books.check_all()
+            assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
+            daemon.stop()
+        return (f"{rounds} power cuts on ext4, {load.count()} answered commits, 0 lost; "
+                f"{failed} times it ended by itself with exit code 3, else it was killed")
+
+    @staticmethod
+    def end(daemon):
+        """Half of the time it notices, else it dies with the power; whether it ended by itself."""
+        if random.random() < 0.5:
+            daemon.kill9() if daemon.process.poll() is None else None
+            return daemon.process.returncode == 3
+        assert daemon.wait_exit(20) == 3, f"exit code {daemon.process.returncode}"
+        return True

@@ -1,0 +1,91 @@
+"""File systems of a case's own: an ext4 that can lose its power, a memory that can be full.
+
+Each is unmounted when its context ends. Needs root and the right to mount.
+"""
+import fcntl
+import os
+import struct
+import subprocess
+
+import lab
+from case import Skipped, need_program, need_root
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2  # what the journal has not written yet is lost
+PAGE = 4096
+
+
+def mount(*words):
+    done = subprocess.run(["mount", *words], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Skipped(f"cannot mount here: {done.stderr.strip().splitlines()[-1:]}")
+
+
+class Mounted:
+    """A directory with a file system in it."""
+
+    def __init__(self, path):
+        need_root()
+        self.path = path
+
+    def __enter__(self):
+        self.mount()
+        os.chmod(self.path, 0o750)
+        return self
+
+    def __exit__(self, *_):
+        self.unmount()
+
+    def mount(self):
+        raise NotImplementedError
+
+    def unmount(self):
+        done = subprocess.run(["umount", self.path], capture_output=True)
+        if done.returncode != 0:
+            subprocess.run(["umount", "-l", self.path], check=False)
+
+
+class Tmpfs(Mounted):
+    def __init__(self, path, size):
+        super().__init__(path)
+        self.size = size
+
+    def mount(self):
+        mount("-t", "tmpfs", "-o", f"size={self.size}", "tmpfs", self.path)
+
+    def free_pages(self):
+        return os.statvfs(self.path).f_bavail
+
+    def fill(self, name, leave):
+        """A file that leaves this many pages free."""
+        with open(os.path.join(self.path, name), "wb") as ballast:
+            ballast.write(b"\0" * (max(self.free_pages() - leave, 0) * PAGE))
+
+
+class Ext4(Mounted):
+    """ext4 in an image file; power_cut() loses what no sync has covered."""
+
+    def __init__(self, path, megabytes=256, image=None):
+        need_program("mkfs.ext4")
+        super().__init__(path)
+        self.image = image or os.path.join(lab.temp_dir(), "image")
+        with open(self.image, "wb") as file:
+            file.truncate(megabytes << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard", self.image],
+                       check=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"})
+
+    def mount(self):
+        mount("-o", "loop", self.image, self.path)
+
+    def power_cut(self):
+        """From here on every write and sync fails."""
+        top = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(top, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(top)
+
+    def power_on(self):
+        """Mount again: the file system's journal is replayed."""
+        subprocess.run(["umount", self.path], check=True)
+        self.mount()
