@@ -35,10 +35,10 @@ class Kill(Case):
                 time.sleep(random.uniform(0, 0.3))
                 daemon.kill9()
                 books.check_answered()
-                if turn % ROTATE_EVERY == ROTATE_EVERY - 1:
-                    source.query("FLUSH BINARY LOGS")
                 daemon.start()
                 slowest = max(slowest, seconds_to_next_commit(load))
+                if turn % ROTATE_EVERY == ROTATE_EVERY - 1:
+                    source.query("FLUSH BINARY LOGS")
             stopped(load)
             books.check_all()
             assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
