@@ -1,5 +1,7 @@
 """What people and tools type: real clients log in to binlogd and ask it things."""
 import re
+import signal
+import socket
 import struct
 import subprocess
 import unittest
@@ -103,6 +105,21 @@ class Logins(Clients):
                                  f"'{user}'@'{host}' (using password: {using})")
                 said[user, password, tcp] = complaint
         self.assertEqual(len(said), 6)
+
+    def test_clients_that_are_gone_before_the_greeting_do_no_harm(self):
+        """They connect and reset the connection while binlogd does not run."""
+        ports = ((socket.AF_INET, ("127.0.0.1", self.daemon.port())),
+                 (socket.AF_UNIX, self.daemon.socket))
+        self.daemon.signal(signal.SIGSTOP)
+        for family, address in ports:
+            for _ in range(3):
+                with socket.socket(family) as client:
+                    client.connect(address)
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.daemon.signal(signal.SIGCONT)
+        lab.wait_until(lambda: len(re.findall(r"failed: write: |cannot take the connection",
+                                              self.daemon.log_text())) == 6, 10, "six ends")
+        self.assertEqual(self.daemon.query("SELECT 1"), [("1",)])
 
     def test_wrong_password_of_a_native_account(self):
         code, _, complaint = self.run_client(MARIADB, "-e", "SELECT 1", user="old",
