@@ -640,7 +640,8 @@ class Binlogd:
         """Names of the copied binary logs, oldest first."""
         if not self.epoch():
             return []
-        names = [name for name in os.listdir(self.epoch()) if re.search(r"\.[0-9]{6,10}$", name)]
+        names = [name for name in os.listdir(self.epoch())
+                 if re.search(r"^[^.].*\.[0-9]{6,10}$", name)]
         return sorted(names, key=lambda name: int(name.rsplit(".", 1)[1]))
 
     def copy_path(self, name):
