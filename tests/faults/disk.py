@@ -158,7 +158,8 @@ class Disk(acktrace.Checker):
         self.step()
 
     def step(self):
-        self.crash(self.images(), self.bound())
+        if not self.problems:  # else the trace is wrong already, and may hold no sync at all
+            self.crash(self.images(), self.bound())
 
     def bound(self):
         """The highest (file, position) that was acknowledged, by an ACK or a dump request."""

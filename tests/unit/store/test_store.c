@@ -807,6 +807,59 @@ static void store_each_call_fails_with_eio_durable_is_kept(void **state)
     fail_every_call(EIO, FAULTFS_ALL, 0);
 }
 
+/* A directory that a recovery has to do something with. */
+static char *dir_to_recover(size_t kind)
+{
+    static const struct feed_place ends[] = {{0, 1246}, {0, 1716}, {1, 100}, {2, 787}};
+    char *dir = dir_until(ends[kind]);
+    if (kind == 0) /* a tail to cut */
+        put_file(dir, "mysql-bin.000001", bytes_of(source.data[0].p + 1246, 200), "ab");
+    if (kind == 1) /* a file to move aside */
+        put_file(dir, "mysql-bin.000002", bytes_of(source.data[1].p, 77), "wb");
+    if (kind == 2) /* GTIDs to be found in the file before; no index */
+        put_file(dir, "mysql-bin.index", bytes_str(""), "wb");
+    return dir;
+}
+
+static void store_each_call_of_a_recovery_fails_durable_is_kept(void **state)
+{
+    (void)state;
+    static const struct feed_place least[] = {{0, 1246}, {0, 1716}, {1, 123}, {2, 787}};
+    char what[80];
+    for (size_t kind = 0; kind < COUNT_OF(least); kind++) {
+        bool fired = true;
+        for (uint64_t n = 1; fired; n++) {
+            char *dir = dir_to_recover(kind);
+            faultfs_reset(dir);
+            faultfs_fail(n, FAULTFS_ALL, EIO, FAULTFS_ONCE);
+            int rc = feed_open(&feed, &source, dir, faultfs());
+            fired = faultfs_failed(what);
+            bool root = n <= 2; /* the directory and its lock: an operator's mistake as a rule */
+            if (rc < 0 && (!fired || feed.err.kind != (root ? ERR_OTHER : ERR_IO)))
+                fail_msg("kind %zu, %s failed: %s", kind, what, feed.err.text);
+            if (rc == 0)
+                assert_place(feed_t(&feed), least[kind]);
+            feed_close(&feed);
+            const char *wrong = reopen_and_finish(dir, least[kind]);
+            if (wrong)
+                fail_msg("kind %zu, %s failed, then: %s", kind, what, wrong);
+            check_rmdir(dir);
+        }
+    }
+}
+
+static void store_open_file_before_a_format_alone_damaged_corrupt(void **state)
+{
+    (void)state;
+    char *dir = dir_until(PLACE(1, 100));
+    put_file(dir, "mysql-bin.000001", bytes_of(source.data[0].p, 1500), "wb");
+    assert_int_equal(feed_open(&feed, &source, dir, feed_fast_fs()), -1);
+    assert_int_equal(feed.err.kind, ERR_CORRUPT);
+    assert_non_null(strstr(feed.err.text, "mysql-bin.000001: "));
+    assert_non_null(strstr(feed.err.text, "; nothing was changed"));
+    check_rmdir(dir);
+}
+
 static void store_each_change_fails_with_enospc_goes_on(void **state)
 {
     (void)state;
@@ -1000,6 +1053,8 @@ int main(void)
         cmocka_unit_test(store_new_epoch_begins_empty_and_keeps_the_old),
         cmocka_unit_test(store_files_have_their_modes_whatever_the_umask),
         cmocka_unit_test(store_each_call_fails_with_eio_durable_is_kept),
+        cmocka_unit_test(store_each_call_of_a_recovery_fails_durable_is_kept),
+        cmocka_unit_test(store_open_file_before_a_format_alone_damaged_corrupt),
         cmocka_unit_test(store_each_change_fails_with_enospc_goes_on),
         cmocka_unit_test(store_each_change_fails_with_edquot_after_short_writes),
         cmocka_unit_test(store_disk_full_at_every_size_goes_on),
