@@ -453,6 +453,47 @@ static int failing_fstat(int fd, struct stat *st)
     return -1;
 }
 
+static unsigned reads_left;
+
+static ssize_t pread_failing_in_time(int fd, void *buf, size_t n, off_t off)
+{
+    if (reads_left-- == 0)
+        return failing_pread(fd, buf, n, off);
+    return pread(fd, buf, n, off);
+}
+
+/* How many reads a scan of the file makes; each of them fails once. */
+static unsigned fail_each_read(int fd)
+{
+    struct fs fs = *fs_posix();
+    fs.pread = pread_failing_in_time;
+    for (unsigned n = 0;; n++) {
+        reads_left = n;
+        int rc = scan_file(&scan, &fs, fd, 0, &err);
+        scan_fini(&scan);
+        if (rc == 0)
+            return n;
+        assert_int_equal(err.kind, ERR_IO);
+    }
+}
+
+static void scan_each_read_fails_is_an_io_error(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {(4u << 20) - 194 - 31, (4u << 20) - 10, 9u << 20};
+    uint8_t bad = 1;
+    uint64_t off;
+    int fd = file_with_format(&off);
+    for (size_t i = 0; i < COUNT_OF(lengths); i++)
+        off = append_trx(fd, off, lengths[i]);
+    unsigned reads = fail_each_read(fd);
+    assert_true(reads > 4);
+    /* What good stands behind the bad place is looked for then, and sectors of zeros before it. */
+    assert_int_equal(pwrite(fd, &bad, 1, (off_t)off - (9 << 20)), 1);
+    assert_true(fail_each_read(fd) > reads);
+    close(fd);
+}
+
 static void scan_unreadable_file_is_an_io_error(void **state)
 {
     (void)state;
@@ -487,6 +528,7 @@ int main(void)
         cmocka_unit_test(scan_events_around_the_window_clean),
         cmocka_unit_test(scan_long_event_damaged_or_torn),
         cmocka_unit_test(scan_past_the_wrap_of_log_pos_clean),
+        cmocka_unit_test(scan_each_read_fails_is_an_io_error),
         cmocka_unit_test(scan_unreadable_file_is_an_io_error),
     };
     return RUN_TESTS(tests);
