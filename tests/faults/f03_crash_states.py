@@ -72,8 +72,8 @@ class Truth:
 class CrashStates(Case):
     """Every state that a power cut may leave on the disk, from traces of real runs (O4, O5).
 
-    The traces prove that no ACK and no dump request is sent before what it claims is durable
-    (O4). From them come images of the disk at each step (disk.py). binlogd's recovery opens each: it
+    The traces prove that no ACK and no dump request is sent before what it claims is durable (O4).
+    From them come images of the disk at each step (disk.py). binlogd's recovery opens each: it
     refuses none, its T is the end of a transaction at or behind the last ACK, every byte below T
     and the GTIDs are the source's.
     """

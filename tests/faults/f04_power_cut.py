@@ -14,11 +14,12 @@ ROTATE_EVERY = 5
 class PowerCut(Case):
     """The power goes at any instant while commits run: ext4 in a file, shut down by ioctl.
 
-    Its connection goes first, the file system at once after it, then binlogd: what it acknowledges once
-    the power is gone must not arrive, for an fdatasync that had begun before the shutdown may return
-    0 with its bytes lost (Linux 6.18, in one of six tries of a program that does nothing else). What
-    was answered is in the files of the file system that was mounted again, before binlogd touches
-    them (O1); it starts without an operator, and in the end the files equal the source's (O2).
+    Its connection goes first, the file system at once after it, then binlogd: what it acknowledges
+    once the power is gone must not arrive, for an fdatasync that had begun before the shutdown may
+    return 0 with its bytes lost (Linux 6.18, in one of six tries of a program that does nothing
+    else). What was answered is in the files of the file system that was mounted again, before
+    binlogd touches them (O1); it starts without an operator, and in the end the files equal the
+    source's (O2).
     """
 
     short_rounds = 6

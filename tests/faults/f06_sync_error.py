@@ -14,11 +14,11 @@ FIRST, LAST = 1, 30
 
 
 class SyncError(Case):
-    """One fdatasync or fsync fails with EIO, the next would succeed; and a disk whose writeback fails.
+    """One fdatasync or fsync fails with EIO, the next would succeed; a writeback fails.
 
-    The trace shows no ACK at or behind what failed (O4) and no further sync or write of that file; the
-    exit code is 3. The next start goes on and nothing is lost (O1, O2). The same with errors of the
-    kernel's own: an ext4 whose image does not fit into the memory below it.
+    The trace shows no ACK at or behind what failed (O4) and no further sync or write of that file;
+    the exit code is 3. The next start goes on and nothing is lost (O1, O2). The same with errors of
+    the kernel's own: an ext4 whose image does not fit into the memory below it.
     """
 
     short_rounds = 5
@@ -31,8 +31,8 @@ class SyncError(Case):
         source = self.source()
         failed = sum(self.injected(source, number) for number in range(rounds))
         real = sum(self.writeback(source, number) for number in range(max(rounds // 5, 1)))
-        return (f"{failed} of {rounds} runs ended by an injected EIO, {real} by one of the kernel's "
-                "writeback; no ACK behind it, nothing lost")
+        return (f"{failed} of {rounds} runs ended by an injected EIO, {real} by "
+                "one of the kernel's writeback; no ACK behind it, nothing lost")
 
     def injected(self, source, number):
         """Whether the fault came about."""
@@ -73,7 +73,7 @@ class SyncError(Case):
         daemon.stop()
 
     def writeback(self, source, number):
-        """An ext4 of 64 MiB on 24 MiB of memory: blocks that cannot be had are lost by writeback."""
+        """An ext4 of 64 MiB on 24 MiB of memory: writeback loses what has no block."""
         source.query("RESET BINARY LOGS AND GTIDS")
         below = lab.temp_dir()
         daemon = Binlogd(source, run=False)

@@ -16,10 +16,10 @@ LEFT = (None, 0, 1, 2, 3)
 
 
 class DiskFull(Case):
-    """The disk is full in the midst of an event, at a rotation, when the index is written; then not.
+    """The disk is full in the midst of an event, at a rotation, at the index; then it is not.
 
-    binlogd stays, says so, sends replicas what it has; commits wait. When there is room again the first
-    commit is answered within 10 s, without an operator, nothing is lost or doubled (O1, O2).
+    binlogd stays, says so, sends replicas what it has; commits wait. When there is room again the
+    first commit is answered within 10 s, without an operator, nothing is lost or doubled (O1, O2).
     """
 
     short_rounds = len(LEFT)

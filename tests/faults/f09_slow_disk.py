@@ -53,8 +53,8 @@ class SlowDisk(Case):
             self.follower.query("RESET REPLICA ALL")
         assert delay < 3 or beats >= delay / 2, f"{beats} heartbeats in {delay} s"
         assert rss < RSS_LIMIT_KB, f"{rss} KiB resident"
-        return (f"{delay} s: {load.count()} commits in all, {beats} heartbeats, a stored file sent in "
-                f"{took:.1f} s, {rss >> 10} MiB")
+        return (f"{delay} s: {load.count()} commits in all, {beats} heartbeats, a "
+                f"stored file sent in {took:.1f} s, {rss >> 10} MiB")
 
     def is_slow(self, load, delay):
         """Whether the next commit takes as long as a sync."""

@@ -14,8 +14,8 @@ GAP_S = 2.0
 class Clock(Case):
     """The wall clock jumps by a day, back, by a leap second, by a year, while commits run.
 
-    Commits go on, no connection is lost, nothing is removed, nothing times out; the log shows the new
-    time.
+    Commits go on, no connection is lost, nothing is removed, nothing times out; the log shows the
+    new time.
     """
 
     short_rounds = len(JUMPS)

@@ -6,7 +6,7 @@ import lab
 import ledger
 import myclient
 from case import Books, Case, need_program, seconds_to_next_commit, stopped
-from lab import REPLICA_USER, WITH_GTIDS, Binlogd
+from lab import PASSWORD, REPLICA_USER, WITH_GTIDS, Binlogd
 
 GAP_S = 2.0  # the source may take one second to look at the socket of a new connection
 DESCRIPTORS = 64
@@ -15,8 +15,8 @@ DESCRIPTORS = 64
 class Restart(Case):
     """Restarts as an upgrade does, reloads, the log file gone, 64 descriptors: all under load.
 
-    Each stop ends with exit code 0; commits wait no longer than 2 s; nothing is lost (O1, O2). Where no
-    descriptor is left new connections wait, and the copying goes on.
+    Each stop ends with exit code 0; commits wait no longer than 2 s; nothing is lost (O1, O2).
+    Where no descriptor is left new connections wait, and the copying goes on.
     """
 
     short_rounds = 4
@@ -30,7 +30,6 @@ class Restart(Case):
         daemon = Binlogd(source, users=REPLICA_USER, run=False,
                          sections={"log": {"file": log, "level": "info", "status_interval": 1}})
         daemon.log = log
-        daemon.port = lambda: None  # its line is gone with the log; the socket has a name
         daemon.wrapper = ["prlimit", f"--nofile={DESCRIPTORS}"]
         daemon.pid = lambda: daemon.process.pid  # prlimit becomes the daemon
         self.worst = 0.0
@@ -88,6 +87,7 @@ class Restart(Case):
 
 def answers(daemon):
     try:
-        return daemon.query("SELECT 1")
+        with myclient.Client(daemon.socket, user="repl", password=PASSWORD, timeout=30) as client:
+            return client.query("SELECT 1")
     except (myclient.LostConnection, myclient.MyError):
         return False

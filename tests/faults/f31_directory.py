@@ -48,7 +48,7 @@ def link_instead(path):
 
 
 class Directory(Case):
-    """Between two starts the directory is harmed: index lost, stale or wrong, files missing or more.
+    """The directory is harmed between two starts: index lost or wrong, files gone or more.
 
     What is derived is made anew, what is no log is left alone; what cannot be right is refused in
     words with exit code 5, and nothing is changed. The copying then goes on (O2).

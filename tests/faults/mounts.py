@@ -72,7 +72,7 @@ class Ext4(Mounted):
         with open(self.image, "wb") as file:
             file.truncate(megabytes << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard", self.image],
-                       check=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"})
+                       check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
 
     def mount(self):
         mount("-o", "loop", self.image, self.path)
