@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))
 import acktrace  # noqa: E402
 import lab  # noqa: E402
 import ledger  # noqa: E402
-from lab import Binlogd, Mysql97  # noqa: E402
+from lab import PASSWORD, Binlogd, Mysql97  # noqa: E402
 
 FIRST_ACK_S = 3.0
 TABLE = ("CREATE TABLE lab.ledger (client INT, seq INT, value VARCHAR(64), pad LONGBLOB, "
@@ -151,6 +151,17 @@ def stopped(load):
     load.stop(30)
     assert load.join(0), "a writer still waits for an answer"
     return load
+
+
+def read_remote(source, daemon, name="mysql-bin.000001"):
+    """What the source's mysqlbinlog says when it reads a file from binlogd."""
+    source.connect("repl", PASSWORD).close()  # so that the password is cached for TCP
+    return subprocess.run(
+        source.mysqlbinlog() + [
+            "--no-defaults", "--read-from-remote-server", "--host=127.0.0.1",
+            f"--port={daemon.port()}", "--user=repl", f"--password={PASSWORD}",
+            "--get-server-public-key", "--ssl-mode=DISABLED", name],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
 
 
 def traced(path, *faults):

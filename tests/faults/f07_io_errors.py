@@ -1,11 +1,10 @@
 import random
-import subprocess
 
 import lab
 import ledger
-from case import Case, inject, need_strace, stopped
+from case import Case, inject, need_strace, read_remote, stopped
 from course import Course
-from lab import PASSWORD, REPLICA_USER, WITH_GTIDS, Binlogd
+from lab import REPLICA_USER, WITH_GTIDS, Binlogd
 
 FAILED = 3
 # Which call, and from which to which of them. The first mkdirat is that of the data directory,
@@ -55,21 +54,12 @@ class IoErrors(Case):
             load.wait_commits(20)
             self.origin.query("FLUSH BINARY LOGS")
             load.wait_commits(20)
-            self.origin.connect("repl", PASSWORD).close()
-            failed = self.read_remote(daemon)
+            failed = read_remote(self.origin, daemon)
             assert "cannot read mysql-bin.000001" in failed.stderr, failed.stderr
-            whole = self.read_remote(daemon)
+            whole = read_remote(self.origin, daemon)
             assert whole.returncode == 0, whole.stderr[-300:]
             load.wait_commits(20)
             stopped(load)
             lab.assert_copied(self.origin, daemon)
             assert daemon.stop() == 0
         return "a failed read ended one dump with error 1236, the next was whole"
-
-    def read_remote(self, daemon):
-        return subprocess.run(
-            self.origin.mysqlbinlog() + [
-                "--no-defaults", "--read-from-remote-server", "--host=127.0.0.1",
-                f"--port={daemon.port()}", "--user=repl", f"--password={PASSWORD}",
-                "--get-server-public-key", "--ssl-mode=DISABLED", "mysql-bin.000001"],
-            capture_output=True, text=True, errors="replace", timeout=60)

@@ -1,11 +1,10 @@
 import os
-import subprocess
 import time
 
 import lab
 import ledger
-from case import Books, Case, need_root
-from lab import PASSWORD, REPLICA_USER, WITH_GTIDS, Binlogd
+from case import Books, Case, need_root, read_remote
+from lab import REPLICA_USER, WITH_GTIDS, Binlogd
 from mounts import Tmpfs
 
 RESUME_S = 10
@@ -76,12 +75,7 @@ class DiskFull(Case):
         self.waits += 1
         answered = load.count()
         assert daemon.process.poll() is None, "it ended"
-        served = subprocess.run(
-            self.origin.mysqlbinlog() + [
-                "--no-defaults", "--read-from-remote-server", "--host=127.0.0.1",
-                f"--port={daemon.port()}", "--user=repl", f"--password={PASSWORD}",
-                "--get-server-public-key", "--ssl-mode=DISABLED", "mysql-bin.000001"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
+        served = read_remote(self.origin, daemon)
         assert served.returncode == 0, f"not served: {served.stderr[-300:]}"
         assert load.count() == answered, "a commit was answered on a full disk"
         assert len([line for line in daemon.log_text().splitlines()

@@ -1,10 +1,9 @@
-import subprocess
 import time
 
 import lab
 import ledger
-from case import Books, Case, inject, need_strace, stopped
-from lab import PASSWORD, REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
+from case import Books, Case, inject, need_strace, read_remote, stopped
+from lab import REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
 
 DELAYS_S = (0.005, 0.2, 5, 30)
 RSS_LIMIT_KB = 128 << 10
@@ -70,13 +69,7 @@ class SlowDisk(Case):
                 "performance_schema.replication_connection_status")[0][0])
         self.follower.wait_receiving()
         first, began = count(), time.monotonic()
-        self.origin.connect("repl", PASSWORD).close()
-        fetched = subprocess.run(
-            self.origin.mysqlbinlog() + [
-                "--no-defaults", "--read-from-remote-server", "--host=127.0.0.1",
-                f"--port={daemon.port()}", "--user=repl", f"--password={PASSWORD}",
-                "--get-server-public-key", "--ssl-mode=DISABLED", "mysql-bin.000001"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
+        fetched = read_remote(self.origin, daemon)
         took = time.monotonic() - began
         assert fetched.returncode == 0, fetched.stderr[-300:]
         time.sleep(max(seconds - took, 0))
