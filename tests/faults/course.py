@@ -5,7 +5,7 @@ Used by the cases in which the N-th call of some kind kills it or fails.
 import threading
 
 import ledger
-from case import Books, stopped
+from case import Books
 from lab import Binlogd, wait_until
 
 ROTATIONS = 3
@@ -36,10 +36,8 @@ class Course:
                 self.go_on()
                 if turn < ROTATIONS:
                     self.rotate()
-            self.keep_alive()
-            stopped(load)
+            self.end_load()
             self.books.check_all()
-            self.daemon.stop()
         return self.died
 
     def go_on(self):
@@ -48,6 +46,13 @@ class Course:
             wait_until(lambda: self.load.count() >= goal or self.daemon.process.poll() is not None,
                        30, "commits, or a death")
             self.keep_alive()
+
+    def end_load(self):
+        """It may die as long as the writers' last commits wait, and after that."""
+        self.load.stop(0.02)
+        while not self.load.join(0.02):
+            self.keep_alive()
+        self.keep_alive()
 
     def rotate(self):
         """The source rotates when no commit waits, so not while binlogd is dead."""
