@@ -33,6 +33,8 @@ struct admin_login {
 
 struct admin_variable; /* one @variable */
 
+enum admin_level { ADMIN_ERROR, ADMIN_WARNING, ADMIN_NOTE };
+
 /* Embedded in a connection; read the members, change them by the functions below. */
 struct admin_session {
     uint32_t id;
@@ -44,7 +46,7 @@ struct admin_session {
     size_t variable_count;
     size_t variable_bytes;
     uint16_t warning_code; /* of the last statement, for SHOW WARNINGS; 0: none */
-    bool warning_is_note;  /* and no error */
+    enum admin_level warning_level;
     char *warning;
 };
 
@@ -285,7 +287,7 @@ struct admin_env {
     bool (*change)(void *ctx, const struct admin_change *change, struct admin_error *e);
     /* PURGE BINARY LOGS TO and BEFORE (seconds since 1970-01-01 UTC): removes the logs before the
      * one named, or those that were last written before then. Rights were checked; false when
-     * it cannot be, and *e says why. NULL: PURGE is not supported. */
+     * it cannot be, and *e says why. True with a code in *e: done as far as that warning says. */
     bool (*purge_to)(void *ctx, struct bytes name, struct admin_error *e);
     bool (*purge_before)(void *ctx, int64_t seconds, struct admin_error *e);
     void (*each_setting)(void *ctx, admin_setting_fn fn, void *arg);

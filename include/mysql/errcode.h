@@ -57,6 +57,8 @@
 #define ER_SECURE_TRANSPORT_REQUIRED          3159
 #define ER_MALFORMED_GTID_SET_ENCODING        1773
 #define ER_MALFORMED_PACKET                   1835
+#define ER_WARN_PURGE_LOG_IN_USE              1867
+#define ER_WARN_PURGE_LOG_IS_ACTIVE           1868
 /* Of MariaDB only. */
 #define ER_INCORRECT_GTID_STATE  1941
 #define ER_DUPLICATE_GTID_DOMAIN 1943

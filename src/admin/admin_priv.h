@@ -64,8 +64,8 @@ bool query_fail_name(struct query *q, uint16_t code, const char *before, struct 
 bool query_need(struct query *q, unsigned rights, const char *privileges);
 /* For the right admin: the privilege is named beside SUPER, from 8.0 on. */
 bool query_need_super(struct query *q, const char *privilege);
-/* The answer is OK with a note that SHOW WARNINGS tells. Returns true. */
-bool query_ok_note(struct query *q, uint16_t code, const char *message);
+/* The answer is OK, with a warning or note that SHOW WARNINGS tells. Returns true. */
+bool query_ok_but(struct query *q, enum admin_level level, uint16_t code, const char *message);
 
 /* n bytes, not zeroed. NULL when the budget is used up. */
 uint8_t *query_alloc(struct query *q, size_t n);

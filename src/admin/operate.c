@@ -155,38 +155,49 @@ static bool purged(struct query *q, bool ok, const struct admin_error *e)
 {
     if (!ok)
         return query_fail(q, e->code, "%s", e->text);
+    if (e->code)
+        return query_ok_but(q, ADMIN_WARNING, e->code, e->text);
     reply_writer_ok(&q->writer, 0);
     return true;
 }
 
+static bool purge_unsupported(struct query *q)
+{
+    return query_fail(q, ER_NOT_SUPPORTED_YET, "%s",
+                      "This version of MySQL doesn't yet support 'PURGE BINARY LOGS'");
+}
+
 static bool purge_to(struct query *q)
 {
-    struct admin_error e = {ER_NOT_SUPPORTED_YET,
-                            "This version of MySQL doesn't yet support 'PURGE BINARY LOGS'"};
+    struct admin_error e = {0};
     const struct sql_token *t = sql_peek(&q->sql);
     if (t->kind != SQL_STRING)
         return query_fail_syntax(q);
     sql_next(&q->sql);
-    return query_end(q) && query_need_super(q, "BINLOG_ADMIN") &&
-           purged(q, q->env->purge_to && q->env->purge_to(q->env->ctx, t->value, &e), &e);
+    if (!query_end(q) || !query_need_super(q, "BINLOG_ADMIN"))
+        return false;
+    if (!q->env->purge_to)
+        return purge_unsupported(q);
+    return purged(q, q->env->purge_to(q->env->ctx, t->value, &e), &e);
 }
 
-/* What is no time purges nothing, with a note where a server has a warning. */
+/* What is no time purges nothing. */
 static bool purge_before(struct query *q)
 {
-    struct admin_error e = {ER_NOT_SUPPORTED_YET,
-                            "This version of MySQL doesn't yet support 'PURGE BINARY LOGS'"};
+    struct admin_error e = {0};
     struct moment m;
-    char note[128];
+    char warning[128];
     if (!take_moment(q, &m) || !query_end(q) || !query_need_super(q, "BINLOG_ADMIN"))
         return false;
     if (m.none) {
-        snprintf(note, sizeof(note), "Incorrect DATETIME value: '%.*s'",
+        snprintf(warning, sizeof warning, "Incorrect DATETIME value: '%.*s'",
                  (int)(m.text.n < TIME_TEXT_MAX ? m.text.n : TIME_TEXT_MAX),
                  (const char *)m.text.p);
-        return query_ok_note(q, ER_TRUNCATED_WRONG_VALUE, note);
+        return query_ok_but(q, ADMIN_WARNING, ER_TRUNCATED_WRONG_VALUE, warning);
     }
-    return purged(q, q->env->purge_before && q->env->purge_before(q->env->ctx, m.seconds, &e), &e);
+    if (!q->env->purge_before)
+        return purge_unsupported(q);
+    return purged(q, q->env->purge_before(q->env->ctx, m.seconds, &e), &e);
 }
 
 bool purge_statement(struct query *q)

@@ -385,8 +385,8 @@ static bool start_source(struct query *q, enum words words)
     if (s.io == ADMIN_IO_STOPPED)
         return query_command(q, ADMIN_START_SOURCE);
     if (old)
-        return query_ok_note(q, ER_SLAVE_WAS_RUNNING, "Slave is already running");
-    return query_ok_note(q, ER_REPLICA_CHANNEL_WAS_RUNNING,
+        return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_RUNNING, "Slave is already running");
+    return query_ok_but(q, ADMIN_NOTE, ER_REPLICA_CHANNEL_WAS_RUNNING,
                          "Replication thread(s) for channel '' are already runnning.");
 }
 
@@ -422,8 +422,8 @@ bool stop_replica(struct query *q)
     if (receives && (threads.io || !threads.sql))
         return query_command(q, ADMIN_STOP_SOURCE);
     if (words == WORDS_OLD)
-        return query_ok_note(q, ER_SLAVE_WAS_NOT_RUNNING, "Slave already has been stopped");
-    return query_ok_note(q, ER_REPLICA_CHANNEL_WAS_NOT_RUNNING,
+        return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_NOT_RUNNING, "Slave already has been stopped");
+    return query_ok_but(q, ADMIN_NOTE, ER_REPLICA_CHANNEL_WAS_NOT_RUNNING,
                          "Replication thread(s) for channel '' are already stopped.");
 }
 

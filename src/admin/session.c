@@ -49,7 +49,7 @@ void admin_session_fini(struct admin_session *s)
 void session_warn(struct admin_session *s, uint16_t code, const char *message)
 {
     free(s->warning);
-    s->warning_is_note = false;
+    s->warning_level = ADMIN_ERROR;
     s->warning = message ? mem_strdup(message) : NULL;
     s->warning_code = code;
 }

@@ -309,11 +309,13 @@ enum diagnostic { DIAGNOSTIC_ALL, DIAGNOSTIC_ERRORS };
 static bool has_diagnostic(const struct query *q, enum diagnostic which)
 {
     const struct admin_session *s = q->session;
-    return s->warning_code && (which == DIAGNOSTIC_ALL || !s->warning_is_note);
+    return s->warning_code && (which == DIAGNOSTIC_ALL || s->warning_level == ADMIN_ERROR);
 }
 
 static bool show_diagnostics(struct query *q, enum diagnostic which)
 {
+    static const char *const levels[] = {
+        [ADMIN_ERROR] = "Error", [ADMIN_WARNING] = "Warning", [ADMIN_NOTE] = "Note"};
     static const struct reply_column columns[] = {TEXT("Level"), NUMBER("Code", LONG),
                                                   TEXT("Message")};
     uint64_t skip, count;
@@ -323,7 +325,7 @@ static bool show_diagnostics(struct query *q, enum diagnostic which)
     rows_head(q, columns, COUNT_OF(columns));
     if (has_diagnostic(q, which) && !skip && count) {
         row_begin(q);
-        cell_text(q, q->session->warning_is_note ? "Note" : "Error");
+        cell_text(q, levels[q->session->warning_level]);
         reply_writer_cell_u64(&q->writer, q->session->warning_code);
         cell_text(q, q->session->warning);
         row_end(q);

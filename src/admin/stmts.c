@@ -41,10 +41,10 @@ bool query_end(struct query *q)
     return sql_at_end(&q->sql) || query_fail_syntax(q);
 }
 
-bool query_ok_note(struct query *q, uint16_t code, const char *message)
+bool query_ok_but(struct query *q, enum admin_level level, uint16_t code, const char *message)
 {
     session_warn(q->session, code, message);
-    q->session->warning_is_note = true;
+    q->session->warning_level = level;
     q->keep_warning = true;
     reply_writer_ok(&q->writer, 1);
     return true;

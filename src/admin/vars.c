@@ -74,7 +74,7 @@ value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
                                 value(tls_version, bytes_str(f->ssl ? "TLSv1.2,TLSv1.3" : ""))
                                     value(version, bytes_str(f->version)) value(
                                         warning_count, truth(v->session->warning_code != 0))
-value(error_count, truth(v->session->warning_code && !v->session->warning_is_note))
+value(error_count, truth(v->session->warning_code && v->session->warning_level == ADMIN_ERROR))
 
                                         value(aborted_clients, number(v, f->aborted_clients)) value(
                                             aborted_connects,

@@ -107,14 +107,28 @@ bool control_change(struct control *c, uint32_t session, const struct admin_chan
 /* ---- PURGE ---- */
 
 /* As with a server, what has to stay stays, and that is no error. */
+static void warn_kept(const struct retention_purged *p, struct admin_error *e)
+{
+    e->code = p->readers ? ER_WARN_PURGE_LOG_IN_USE : ER_WARN_PURGE_LOG_IS_ACTIVE;
+    if (p->readers)
+        snprintf(e->text, sizeof e->text,
+                 "file %s was not purged because it was being read by %u thread(s), purged only "
+                 "%zu out of %zu files.",
+                 p->kept, p->readers, p->purged, p->asked);
+    else
+        snprintf(e->text, sizeof e->text,
+                 "file %s was not purged because it is one of the newest %d files.", p->kept,
+                 STORE_KEEP_FILES);
+    log_info("app", "PURGE: %s", e->text);
+}
+
 static bool purged(enum retention_answer answer, const struct retention_purged *p,
                    const struct err *err, struct admin_error *e)
 {
     switch (answer) {
     case RETENTION_PURGED:
         if (*p->kept)
-            log_info("app", "PURGE: %zu of %zu files go, %s stays: %u readers", p->purged, p->asked,
-                     p->kept, p->readers);
+            warn_kept(p, e);
         return true;
     case RETENTION_UNKNOWN:
         return refuse(e, ER_UNKNOWN_TARGET_BINLOG, "Target log not found in binlog index");

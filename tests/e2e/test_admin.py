@@ -233,6 +233,12 @@ class Source(WithSource):
         self.boss(f"PURGE BINARY LOGS TO '{second}'")
         self.assertEqual(self.boss("SHOW BINARY LOGS")[0][0], second)
         lab.wait_until(lambda: first not in self.daemon.copies(), 20, "the file's removal")
+        with self.daemon.connect("boss") as boss:
+            newest = self.daemon.copies()[-1]
+            boss.query(f"PURGE BINARY LOGS TO '{newest}'")
+            (level, code, text), = boss.query("SHOW WARNINGS")
+            self.assertEqual((level, code), ("Warning", "1868"))
+            self.assertIn("one of the newest 2 files", text)
 
     def test_shutdown_ends_cleanly_after_its_answer(self):
         self.assertEqual(self.boss("SHUTDOWN"), [])

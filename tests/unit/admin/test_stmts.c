@@ -153,15 +153,18 @@ static bool purge_to(void *ctx, struct bytes name, struct admin_error *e)
 {
     struct daemon *d = ctx;
     snprintf(d->set, sizeof(d->set), "to %.*s", (int)name.n, (const char *)name.p);
-    *e = (struct admin_error){1373, "Target log not found in binlog index"};
+    if (d->refuses)
+        *e = (struct admin_error){1373, "Target log not found in binlog index"};
+    else if (bytes_eq(name, bytes_str("in-use")))
+        *e = (struct admin_error){1867, "file x was not purged"};
     return !d->refuses;
 }
 
 static bool purge_before(void *ctx, int64_t seconds, struct admin_error *e)
 {
     struct daemon *d = ctx;
+    (void)e;
     snprintf(d->set, sizeof(d->set), "before %lld", (long long)seconds);
-    *e = (struct admin_error){1373, "Target log not found in binlog index"};
     return !d->refuses;
 }
 
@@ -1217,6 +1220,18 @@ static void purge_is_handed_over_with_its_limit(void **state)
     (void)state;
 }
 
+static void purge_that_keeps_a_file_warns(void **state)
+{
+    struct fixture f;
+    begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
+    assert_string_equal(ask(&f, "PURGE BINARY LOGS TO 'in-use'"), "OK");
+    assert_non_null(strstr(ask(&f, "SHOW WARNINGS"), " | Warning,1867,file x was not purged"));
+    assert_string_equal(ask(&f, "PURGE BINARY LOGS TO 'x'"), "OK");
+    assert_null(strstr(ask(&f, "SHOW WARNINGS"), "1867"));
+    end(&f);
+    (void)state;
+}
+
 static void what_the_daemon_refuses_is_told(void **state)
 {
     struct fixture f;
@@ -1432,6 +1447,7 @@ int main(void)
         cmocka_unit_test(what_the_daemon_refuses_is_told),
         cmocka_unit_test(tables_about_the_server_are_read),
         cmocka_unit_test(purge_is_handed_over_with_its_limit),
+        cmocka_unit_test(purge_that_keeps_a_file_warns),
         cmocka_unit_test(change_hands_over_what_was_given),
         cmocka_unit_test(change_is_refused_while_the_source_is_read_or_when_there_is_none),
         cmocka_unit_test(keys_of_the_configuration_are_global_variables),
