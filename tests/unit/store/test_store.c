@@ -367,6 +367,7 @@ static void store_maria_gtids_are_those_up_to_t(void **state)
         assert_int_equal(feed_until(&feed, PLACE(0, maria.data[0].n)), 0);
         assert_string_equal(maria_text(store_maria(feed.store)), "0-1-4,0-5-7," MARIA_BEFORE);
         feed_close(&feed);
+        check_rmdir(dir);
     }
     feed_source_free(&maria);
 }
