@@ -3,8 +3,9 @@
  *
  * The owner calls dump_fill whenever its output has room; the dump appends packets and says why it
  * stopped. It knows neither sockets nor timers. Only what is durable and complete is sent (up to
- * T), a GTID dump leaves out the transactions that the replica has. What MariaDB does otherwise is
- * in dump_maria.
+ * T), a GTID dump leaves out the transactions that the replica has. One that names no file goes
+ * along the chain of epochs; the others end with theirs. What MariaDB does otherwise is in
+ * dump_maria.
  */
 #ifndef BINLOGD_REPLICA_DUMP_H
 #define BINLOGD_REPLICA_DUMP_H
@@ -86,6 +87,10 @@ struct point dump_point(const struct dump *d);
 /* End of the last event of a file that was sent, or the place where the dump began: an ACK can name
  * no higher one. */
 struct point dump_sent(const struct dump *d);
+/* The point of an ACK that names a file and a position, from a replica that acknowledged up to
+ * acked before; -1: it was not sent that. */
+int dump_acked(const struct dump *d, const struct binfile_name *file, uint64_t pos,
+               const struct point *acked, struct point *point);
 uint64_t dump_passed(const struct dump *d); /* bytes of events, sent or left out */
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * A cursor reads the stored files of the present epoch in order, up to T and never beyond.
+ * A cursor reads the stored files of the present epoch in order, up to T and never beyond; one that
+ * goes along the chain also those of older epochs, and from the end of an epoch on to the next.
  *
  * It never waits for the disk: what is not in the page cache is CURSOR_COLD, upon which
  * cursor_fetch brings it there on a worker thread. The cursor holds one descriptor and no buffer,
@@ -16,9 +17,15 @@
 
 struct cursor_fetch; /* private */
 
+enum cursor_scope {
+    CURSOR_IN_EPOCH,   /* names and positions are those of one epoch: it ends with it */
+    CURSOR_ALONG_CHAIN /* store_chain_file */
+};
+
 struct cursor {
     struct store *store;
-    unsigned epoch; /* the present one when it was opened; it ends with it */
+    enum cursor_scope scope;
+    unsigned epoch; /* of the file */
     struct binfile_name file;
     int fd;
     uint64_t pos;   /* of the next byte to be read */
@@ -31,7 +38,7 @@ struct cursor {
 enum cursor_result {
     CURSOR_DATA,     /* bytes were read */
     CURSOR_AT_END,   /* at T: more comes when store_end moves */
-    CURSOR_FILE_END, /* the file is complete and read: cursor_next_file */
+    CURSOR_FILE_END, /* the file is complete and read, and another follows: cursor_next_file */
     CURSOR_COLD,     /* not in memory: cursor_fetch */
     CURSOR_FAILED    /* err says why */
 };
@@ -40,6 +47,9 @@ enum cursor_result {
  * or cannot be opened. */
 int cursor_open(struct cursor *c, struct store *store, const struct binfile_name *file,
                 uint64_t pos, struct err *err);
+/* Opens a file of the chain at its start, to go along the chain. */
+int cursor_open_chained(struct cursor *c, struct store *store, const struct store_chained *at,
+                        struct err *err);
 /* Also cancels a fetch. */
 void cursor_close(struct cursor *c);
 /* Reads at most n bytes at pos + skip without moving; *got is 1 or more with CURSOR_DATA. */

@@ -73,9 +73,17 @@ const char *store_server_uuid(const struct store *s);
 const char *store_source(const struct store *s);
 /* Number of the newest epoch; 0 when there is none. */
 unsigned store_epoch(const struct store *s);
+
+/* How a new epoch follows the one before. */
+enum store_follow {
+    STORE_DIVERGES, /* it may lack what the other holds; the first epoch too */
+    STORE_JOINS /* its source has all that is stored, and its first file begins there or before */
+};
+
 /* Begins a new epoch for a source, when settled; its folder is durable on return (the loop waits
- * for it, once in a store's life). */
-int store_new_epoch(struct store *s, const char *source, struct err *err);
+ * for it, once in a store's life). One that joins has the GTIDs of the other, whose files dumps by
+ * GTID go on to read. */
+int store_new_epoch(struct store *s, const char *source, enum store_follow follow, struct err *err);
 
 /* Whether no file is stored in the newest epoch. */
 bool store_empty(const struct store *s);
@@ -119,7 +127,8 @@ void store_event_time(struct store *s, uint32_t timestamp);
 /* The format description of the file being appended. */
 void store_set_format(struct store *s, const struct fde *format);
 /* The Previous_gtids event of the file being appended: the encoded set. Of the first file, these
- * are GTIDs of the store too. -1 if it is malformed. */
+ * are GTIDs of the store too. -1 if it is malformed, or (ERR_DIVERGED) if the epoch joined another
+ * and something is missing between the two. */
 int store_set_previous_gtids(struct store *s, struct bytes set, struct err *err);
 /* Of a MariaDB source: the GTID of the transaction that begins, and the Gtid_list event of the file
  * being appended, from its header on without the CRC; of the first file, its GTIDs are of the store
@@ -144,9 +153,10 @@ struct store_pos store_end(const struct store *s);
  * appended. */
 struct point store_end_point(const struct store *s);
 struct point store_write_point(const struct store *s);
-/* A point of the present epoch with its file's name; "" when the file is not in the list. */
+/* A point with its file's name; "" when the file is not in the list of an epoch of the chain. */
 struct store_pos store_pos_of(const struct store *s, const struct point *p);
-/* The GTIDs of all transactions up to T, with those before the first file. */
+/* The GTIDs of all transactions up to T, with those before the first file, and with what was stored
+ * when the epoch joined another. */
 const struct gtid_set *store_gtids(const struct store *s);
 const struct binfile_list *store_files(const struct store *s);
 /* The file of the list with the number. */
@@ -160,6 +170,21 @@ const struct fde *store_format(const struct store *s);
 /* The encoded set of the Previous_gtids event of the i-th file; the empty set where there is none.
  * It lives until the next call that begins a file or an epoch. */
 struct bytes store_previous_gtids(const struct store *s, size_t i);
+
+/* A file that a dump by GTID can begin in: of the present epoch, or of an older one that it is
+ * chained to (each joined the one before it). Pointers live as those of store_previous_gtids. */
+struct store_chained {
+    unsigned epoch;
+    const struct binfile_name *file;
+    struct bytes previous; /* as store_previous_gtids */
+};
+
+/* How many there are, and the i-th of them, the oldest first. */
+size_t store_chain_files(const struct store *s);
+struct store_chained store_chain_file(const struct store *s, size_t i);
+/* The GTIDs of all transactions up to the end of an older epoch of the chain; NULL: it is none. */
+const struct gtid_set *store_chain_gtids(const struct store *s, unsigned epoch);
+
 /* Of a MariaDB source: the last GTIDs up to T, with those before the first file, and the Gtid_list
  * of the i-th file, NULL while it is not known. They live until the loop goes on. */
 const struct maria_state *store_maria(const struct store *s);

@@ -90,8 +90,8 @@ static const char *purged_text(struct serve *s)
     struct gtid_set set;
     struct err ignored;
     gtid_set_init(&set);
-    if (store_serving(s->opts.store))
-        (void)gtid_set_decode(store_previous_gtids(s->opts.store, 0), &set, &ignored);
+    if (store_chain_files(s->opts.store))
+        (void)gtid_set_decode(store_chain_file(s->opts.store, 0).previous, &set, &ignored);
     const char *text = text_of(&s->purged, &set);
     gtid_set_fini(&set);
     return text;

@@ -60,7 +60,8 @@ struct dumper {
     uint64_t received;      /* conn_received after the last batch */
     bool read_paused;
     bool restart_store; /* the journal stopped and must be started anew before the next dump */
-    bool new_epoch;     /* begin one before the next dump */
+    bool new_epoch;     /* begin one before the next dump: */
+    enum store_follow follow;
     struct binfile_name join; /* with which file of its source it begins; text "": as start says */
     bool from_start;          /* compare the last file from its start */
     struct err err;           /* why the connection was closed by us; text "" otherwise */
@@ -256,6 +257,7 @@ static void conclude(struct dumper *d, const struct err *err)
             note_error(d, err);
             log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
             d->new_epoch = true;
+            d->follow = STORE_DIVERGES;
             d->join.text[0] = 0;
             begin(d);
         } else {
@@ -498,7 +500,7 @@ static enum source_verdict check_source(struct dumper *d, struct err *err)
     struct store *store = d->opts.store;
     const char *stored = store_source(store), *now = d->setup.facts.source;
     if (!*stored)
-        return store_new_epoch(store, now, err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
+        return store_new_epoch(store, now, STORE_DIVERGES, err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
     if (strcasecmp(stored, now) != 0)
         return check_other_source(d, err);
     return history_check(&d->setup.facts, store_gtids(store), err) < 0 ? SOURCE_REFUSED
@@ -576,6 +578,7 @@ static bool on_join_part(void *ctx, struct bytes part, unsigned flags)
              "new epoch with its file %s",
              d->setup.facts.source, d->join.text);
     d->new_epoch = true;
+    d->follow = STORE_JOINS;
     channel_close(&d->channel, "joining");
     return true;
 }
@@ -769,7 +772,7 @@ static void settled(struct dumper *d)
     struct err err;
     if (d->new_epoch) {
         d->new_epoch = false;
-        if (store_new_epoch(d->opts.store, d->setup.facts.source, &err) < 0) {
+        if (store_new_epoch(d->opts.store, d->setup.facts.source, d->follow, &err) < 0) {
             conclude(d, &err);
             return;
         }

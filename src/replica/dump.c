@@ -67,10 +67,12 @@ static uint8_t *put_head(struct dump *d, uint8_t *dst, size_t n)
     return dst + PACKET_HEADER + prefix;
 }
 
-/* A source begins its sequence numbers anew after asking for an ACK. */
+/* The packet has the event that was sent last. A source begins its sequence numbers anew after
+ * asking for an ACK. */
 static void ask_for_ack(struct dump *d, uint8_t *packet)
 {
     packet[PACKET_HEADER + 2] = REPL_SEMI_SYNC_ACK;
+    d->asked_ack = d->sent;
     d->seq = 1;
 }
 
@@ -479,10 +481,29 @@ static enum dump_result stop_for(const struct dump *d, enum cursor_result r)
     return DUMP_FAILED;
 }
 
+/* The files of the next epoch begin with transactions that those of this one hold too. */
+static void leave_epoch(struct dump *d, unsigned epoch, const struct binfile_name *file)
+{
+    const struct gtid_set *held = store_chain_gtids(d->opts.store, epoch);
+    if (held)
+        gtid_set_union(&d->has, held);
+    if (d->sent.epoch != epoch)
+        return;
+    d->left.file = *file;
+    d->left.asked = d->asked_ack;
+    d->left.asked.epoch = epoch;
+    if (d->asked_ack.epoch != epoch)
+        d->left.asked.file = d->left.asked.pos = 0;
+}
+
 static int next_file(struct dump *d, struct err *err)
 {
+    unsigned epoch = d->cursor.epoch;
+    struct binfile_name file = d->cursor.file;
     if (cursor_next_file(&d->cursor, err) < 0)
         return -1;
+    if (d->cursor.epoch != epoch)
+        leave_epoch(d, epoch, &file);
     d->start_pos = EVENT_MAGIC_LEN;
     d->skipping = d->skipped = false;
     d->run = (struct gtid_run){0};
@@ -557,8 +578,10 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
         put_next_packet(d, out);
     if (!d->packet_left) {
         d->sent = dump_point(d);
-        if (d->long_asks)
+        if (d->long_asks) {
+            d->asked_ack = d->sent;
             d->seq = 1;
+        }
         d->stage = DUMP_AT_EVENTS;
         put_maria_lists(d, out, d->cursor.pos);
         return DUMP_MORE;
@@ -651,6 +674,22 @@ struct point dump_point(const struct dump *d)
 struct point dump_sent(const struct dump *d)
 {
     return d->sent;
+}
+
+/* Epochs may have files of the same names. ACKs come in the order in which they were asked for:
+ * what the epoch before can still owe is of that epoch. */
+int dump_acked(const struct dump *d, const struct binfile_name *file, uint64_t pos,
+               const struct point *acked, struct point *point)
+{
+    const struct dump_left *left = &d->left;
+    bool owed = point_cmp(acked, &left->asked) < 0;
+    *point = (struct point){left->asked.epoch, file->number, pos};
+    if (owed && binfile_same_base(&left->file, file) && point_cmp(point, &left->asked) <= 0)
+        return 0;
+    const struct binfile_name *sent =
+        d->sent.epoch == d->cursor.epoch ? &d->cursor.file : &left->file;
+    point->epoch = d->sent.epoch;
+    return binfile_same_base(sent, file) && point_cmp(point, &d->sent) <= 0 ? 0 : -1;
 }
 
 uint64_t dump_passed(const struct dump *d)

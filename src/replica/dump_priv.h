@@ -12,6 +12,13 @@ enum dump_stage {
     DUMP_AT_LONG    /* inside an event that is longer than the scratch */
 };
 
+/* Where a dump left an epoch for the next: a file of that epoch, and the last event in it that
+ * asked for an ACK, which can come when newer ones were sent. */
+struct dump_left {
+    struct binfile_name file;
+    struct point asked; /* of epoch 0: it has not left any */
+};
+
 struct dump {
     struct dump_opts opts;
     struct cursor cursor;
@@ -30,7 +37,9 @@ struct dump {
     bool begun;               /* a format description was sent */
     struct fde format;
     uint8_t seq;
-    struct point sent;  /* as dump_sent */
+    struct point sent;      /* as dump_sent */
+    struct point asked_ack; /* end of the last event that asked for an ACK */
+    struct dump_left left;
     uint64_t passed;    /* bytes of events sent or left out */
     uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */
     /* A long event: what is left of the message, and of the packet. */

@@ -40,20 +40,38 @@ static int impossible(struct dump *d, uint64_t pos, struct err *err)
     return -1;
 }
 
+static int no_such_file(struct err *err)
+{
+    return err_set(err, "Could not find first log file name in binary log index file");
+}
+
+static void start_at(struct dump *d, uint64_t pos)
+{
+    d->start_pos = d->asked_pos = pos;
+    d->sent = (struct point){d->cursor.epoch, d->cursor.file.number, pos};
+}
+
 static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)
 {
     const char *who = dump_words(&d->opts, "source", "master");
     if (pos < EVENT_MAGIC_LEN && !d->maria)
         return too_early(d, err);
     if (cursor_open(&d->cursor, d->opts.store, file, 0, err) < 0)
-        return err_set(err, "Could not find first log file name in binary log index file");
+        return no_such_file(err);
     if (d->maria && (pos < EVENT_MAGIC_LEN || pos > d->cursor.limit))
         return impossible(d, pos, err);
     if (pos > d->cursor.limit)
         return err_set(err, "Client requested %s to start replication from position > file size",
                        who);
-    d->start_pos = d->asked_pos = pos;
-    d->sent = (struct point){d->cursor.epoch, file->number, pos};
+    start_at(d, pos);
+    return 0;
+}
+
+static int open_chained(struct dump *d, const struct store_chained *at, struct err *err)
+{
+    if (cursor_open_chained(&d->cursor, d->opts.store, at, err) < 0)
+        return no_such_file(err);
+    start_at(d, EVENT_MAGIC_LEN);
     return 0;
 }
 
@@ -66,7 +84,7 @@ static int open_by_name(struct dump *d, struct bytes name, uint64_t pos, struct 
     if (!name.n && store_files(d->opts.store)->n)
         file = store_files(d->opts.store)->at[0];
     else if (!name.n || binfile_name_parse(&file, name, &ignored) < 0)
-        return err_set(err, "Could not find first log file name in binary log index file");
+        return no_such_file(err);
     return open_at(d, &file, pos, err);
 }
 
@@ -138,22 +156,23 @@ static int purged(const struct dump *d, const struct gtid_set *first, struct err
                    has, lacks);
 }
 
-/* The newest file before which there is nothing that the replica lacks. */
+/* The newest file before which there is nothing that the replica lacks, in any epoch of the chain.
+ */
 static int open_by_set(struct dump *d, struct err *err)
 {
     struct store *store = d->opts.store;
-    const struct binfile_list *files = store_files(store);
     struct gtid_set previous;
     gtid_set_init(&previous);
     int rc = -1;
-    size_t i = store_serving(store);
+    size_t i = store_chain_files(store);
     if (!i)
-        err_set(err, "Could not find first log file name in binary log index file");
+        no_such_file(err);
     while (i-- > 0) {
-        if (gtid_set_decode(store_previous_gtids(store, i), &previous, err) < 0)
+        struct store_chained at = store_chain_file(store, i);
+        if (gtid_set_decode(at.previous, &previous, err) < 0)
             break;
         if (gtid_set_is_subset(&previous, &d->has)) {
-            rc = open_at(d, &files->at[i], EVENT_MAGIC_LEN, err);
+            rc = open_chained(d, &at, err);
             break;
         }
         if (i == 0)

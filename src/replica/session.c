@@ -199,14 +199,11 @@ static int take_ack(struct session *s, struct bytes payload, struct err *err)
 {
     struct repl_ack ack;
     struct binfile_name file;
-    const struct binfile_name *own = store_write_file(s->opts->store);
-    struct point sent = dump_sent(s->dump), acked = {.epoch = sent.epoch};
+    struct point acked;
     if (repl_ack_decode(&ack, payload, err) < 0 || binfile_name_parse(&file, ack.file, err) < 0)
         return -1;
-    acked.file = file.number;
-    acked.pos = ack.pos;
     /* The file can have been purged since it was sent. */
-    if (!own || !binfile_same_base(own, &file) || point_cmp(&acked, &sent) > 0)
+    if (dump_acked(s->dump, &file, ack.pos, &s->acked, &acked) < 0)
         return err_set(err, "the replica acknowledges %s at %" PRIu64 ", which it was not sent",
                        file.text, ack.pos);
     set_acked(s, acked);

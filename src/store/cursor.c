@@ -17,20 +17,42 @@ struct cursor_fetch {
     void *ctx;
 };
 
+static bool in_present(const struct cursor *c)
+{
+    return c->epoch == store_epoch(c->store);
+}
+
+static bool is_newest(const struct cursor *c)
+{
+    return in_present(c) && strcmp(store_end(c->store).file, c->file.text) == 0;
+}
+
 /* The end of what may be read: T in T's file, else the whole file. */
 static int find_limit(struct cursor *c, struct err *err)
 {
-    struct store_pos end = store_end(c->store);
-    if (c->epoch != store_epoch(c->store)) /* names mean other files now */
+    bool chained = c->scope == CURSOR_ALONG_CHAIN && store_chains(c->store, c->epoch);
+    if (!in_present(c) && !chained) /* names mean other files now */
         return err_set(err, "the source's history was replaced by another");
-    if (strcmp(end.file, c->file.text) == 0) {
-        c->limit = end.pos;
+    if (is_newest(c)) {
+        c->limit = store_end(c->store).pos;
         return 0;
     }
     struct stat st;
     if (fstat(c->fd, &st) < 0)
         return err_io(err, errno, "cannot stat %s", c->file.text);
     c->limit = (uint64_t)st.st_size;
+    return 0;
+}
+
+/* All but fd and limit are set. */
+static int open_file(struct cursor *c, struct err *err)
+{
+    c->fd = store_open_chained(c->store, c->epoch, &c->file, err);
+    if (c->fd < 0 || find_limit(c, err) < 0) {
+        cursor_close(c);
+        return -1;
+    }
+    store_add_cursor(c->store, c);
     return 0;
 }
 
@@ -41,13 +63,18 @@ int cursor_open(struct cursor *c, struct store *store, const struct binfile_name
         .store = store, .epoch = store_epoch(store), .file = *file, .fd = -1, .pos = pos};
     if (!store_serves(store, file))
         return err_set(err, "%s is not served", file->text);
-    c->fd = store_open_file(store, file, err);
-    if (c->fd < 0 || find_limit(c, err) < 0) {
-        cursor_close(c);
-        return -1;
-    }
-    store_add_cursor(store, c);
-    return 0;
+    return open_file(c, err);
+}
+
+int cursor_open_chained(struct cursor *c, struct store *store, const struct store_chained *at,
+                        struct err *err)
+{
+    *c = (struct cursor){.store = store,
+                         .scope = CURSOR_ALONG_CHAIN,
+                         .epoch = at->epoch,
+                         .file = *at->file,
+                         .fd = -1};
+    return open_file(c, err);
 }
 
 void cursor_close(struct cursor *c)
@@ -61,9 +88,13 @@ void cursor_close(struct cursor *c)
     c->fd = -1;
 }
 
-static bool is_newest(const struct cursor *c)
+/* At the end of an older epoch its next can still be without anything that may be read. */
+static bool at_end(const struct cursor *c)
 {
-    return strcmp(store_end(c->store).file, c->file.text) == 0;
+    struct store_chained next;
+    if (in_present(c))
+        return is_newest(c);
+    return !store_next_chained(c->store, c->epoch, &c->file, &next);
 }
 
 enum cursor_result cursor_peek(struct cursor *c, uint64_t skip, void *dst, size_t n, size_t *got,
@@ -73,7 +104,7 @@ enum cursor_result cursor_peek(struct cursor *c, uint64_t skip, void *dst, size_
         if (find_limit(c, err) < 0)
             return CURSOR_FAILED;
         if (c->pos + skip >= c->limit)
-            return is_newest(c) ? CURSOR_AT_END : CURSOR_FILE_END;
+            return at_end(c) ? CURSOR_AT_END : CURSOR_FILE_END;
     }
     uint64_t left = c->limit - c->pos - skip;
     ssize_t r = store_fs(c->store)->pread_cached(c->fd, dst, left < n ? (size_t)left : n,
@@ -95,22 +126,24 @@ void cursor_advance(struct cursor *c, uint64_t n)
 
 struct gtid_run cursor_gtid_run(const struct cursor *c, const struct gtid_set *has)
 {
-    if (c->epoch != store_epoch(c->store)) /* the name means another file now */
+    if (!in_present(c)) /* only its files have an index, and the name can mean another */
         return (struct gtid_run){UINT64_MAX, UINT64_MAX};
     return store_gtid_run(c->store, &c->file, c->pos, has);
 }
 
 int cursor_next_file(struct cursor *c, struct err *err)
 {
-    struct store *store = c->store;
-    if (find_limit(c, err) < 0) /* which sees that the epoch is the same */
+    struct cursor to = {.store = c->store, .scope = c->scope, .fd = -1};
+    struct store_chained next;
+    if (find_limit(c, err) < 0) /* which sees that the epoch is served */
         return -1;
-    ssize_t at = binfile_list_find(store_files(store), &c->file);
-    if (at < 0 || (size_t)at + 1 >= store_files(store)->n)
+    if (!store_next_chained(c->store, c->epoch, &c->file, &next))
         return err_set(err, "no file follows %s", c->file.text);
-    struct binfile_name next = store_files(store)->at[at + 1];
+    to.epoch = next.epoch;
+    to.file = *next.file;
     cursor_close(c);
-    return cursor_open(c, store, &next, 0, err);
+    *c = to;
+    return open_file(c, err);
 }
 
 static void fetch_run(struct worker_job *job)

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "binlog/event.h"
-#include "store/store_priv.h"
+#include "origin.h"
 #include "store/watermark.h"
 
 #include <dirent.h>
@@ -18,9 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER_MAX    (STORE_UUID_MAX + 16)
 #define INDEX_MAX     (64u << 20)
-#define ORIGIN_FILE   "follows"
 #define HEAD_BYTES    1024u
 #define PREVIOUS_MAX  (64u << 20)
 #define COPY_PIECE    (1u << 20)
@@ -167,7 +165,7 @@ static bool parse_folder(const char *name, unsigned *number, char source[STORE_U
     return true;
 }
 
-static int find_newest(struct epoch *e, int rootfd, char folder[FOLDER_MAX], struct err *err)
+static int find_newest(struct epoch *e, int rootfd, char folder[EPOCH_FOLDER_MAX], struct err *err)
 {
     int fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -181,7 +179,7 @@ static int find_newest(struct epoch *e, int rootfd, char folder[FOLDER_MAX], str
         if (parse_folder(entry->d_name, &number, source) && number > e->number) {
             e->number = number;
             strcpy(e->source, source);
-            snprintf(folder, FOLDER_MAX, "%.*s", FOLDER_MAX - 1, entry->d_name);
+            snprintf(folder, EPOCH_FOLDER_MAX, "%.*s", EPOCH_FOLDER_MAX - 1, entry->d_name);
         }
     }
     closedir(dir);
@@ -471,8 +469,8 @@ static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, con
 }
 
 /* Opens the folder with the highest number; there may be none. */
-static int open_newest(struct epoch *e, const struct fs *fs, int rootfd, char folder[FOLDER_MAX],
-                       struct err *err)
+static int open_newest(struct epoch *e, const struct fs *fs, int rootfd,
+                       char folder[EPOCH_FOLDER_MAX], struct err *err)
 {
     if (find_newest(e, rootfd, folder, err) < 0)
         return -1;
@@ -483,7 +481,7 @@ static int open_newest(struct epoch *e, const struct fs *fs, int rootfd, char fo
 
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
-    char folder[FOLDER_MAX];
+    char folder[EPOCH_FOLDER_MAX];
     do {
         if (open_newest(e, fs, rootfd, folder, err) < 0)
             return -1;
@@ -493,6 +491,17 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
             return err_prefix(err, "%s", folder);
     } while (remove_unbegun(e, fs, rootfd, folder));
     return 0;
+}
+
+/* A file that nobody writes. */
+static int look_into_file(struct epoch *e, const struct fs *fs, size_t file, struct err *err)
+{
+    int fd = fs->openat(e->dirfd, e->files.at[file].text, O_RDONLY, 0);
+    if (fd < 0)
+        return err_io(err, errno, "cannot open %s", e->files.at[file].text);
+    int rc = note_file(e, fs, file, fd, err);
+    fs->close(fd);
+    return rc;
 }
 
 /* One file, as far as it is complete; the last may be in the midst of being written. */
@@ -536,56 +545,56 @@ static int look(struct epoch *e, const struct fs *fs, struct err *err)
 
 int epoch_look(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
-    char folder[FOLDER_MAX];
+    char folder[EPOCH_FOLDER_MAX];
     if (open_newest(e, fs, rootfd, folder, err) < 0)
         return -1;
     return e->number && look(e, fs, err) < 0 ? err_prefix(err, "%s", folder) : 0;
 }
 
-/* What an operator may want to know of an epoch that follows another; nothing reads it. */
-static int write_origin(const struct epoch *before, const struct fs *fs, int dirfd,
+int epoch_open_complete(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
                         struct err *err)
 {
-    char time_text[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    struct buf text;
-    gmtime_r(&now, &tm);
-    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    buf_init(&text);
-    wr_fmt(&text, "time=%s\nfollows=%04u-%s\ngtids=", time_text, before->number, before->source);
-    gtid_set_format(&before->gtids, &text);
-    wr_str(&text, "\n");
-    int rc = fs_write_atomic(fs, dirfd, ORIGIN_FILE, buf_bytes(&text), err);
-    buf_fini(&text);
-    return rc;
+    static const struct watermark none;
+    if (!parse_folder(folder, &e->number, e->source))
+        return err_set(err, "\"%s\" is no name of an epoch", folder);
+    e->dirfd = fs_open_dir(fs, rootfd, folder, err);
+    if (e->dirfd < 0 || binfile_list_read_dir(&e->files, e->dirfd, err) < 0 ||
+        check_chain(e, &none, err) < 0)
+        return -1;
+    for (size_t i = 0; i < e->files.n; i++)
+        if (look_into_file(e, fs, i, err) < 0)
+            return -1;
+    return 0;
 }
 
-int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
-                 struct err *err)
+void epoch_folder(unsigned number, const char *source, char dst[EPOCH_FOLDER_MAX])
 {
-    char folder[FOLDER_MAX];
-    unsigned number = e->number + 1;
-    snprintf(folder, sizeof folder, "%04u-%.*s", number, STORE_UUID_MAX - 1, source);
-    if (fs->mkdirat(rootfd, folder, FS_DIR_MODE) < 0)
+    snprintf(dst, EPOCH_FOLDER_MAX, "%04u-%.*s", number, STORE_UUID_MAX - 1, source);
+}
+
+int epoch_create(struct epoch *e, const struct epoch_create_opts *o, struct err *err)
+{
+    char folder[EPOCH_FOLDER_MAX];
+    epoch_folder(o->number, o->source, folder);
+    epoch_init(e);
+    if (o->fs->mkdirat(o->rootfd, folder, FS_DIR_MODE) < 0)
         return err_io(err, errno, "cannot make the folder %s", folder);
-    int fd = fs_open_dir(fs, rootfd, folder, err);
+    int fd = fs_open_dir(o->fs, o->rootfd, folder, err);
     if (fd < 0)
         return -1;
-    int rc = e->number ? write_origin(e, fs, fd, err) : 0;
+    int rc = o->before ? origin_write(o->before, o->follow, o->fs, fd, err) : 0;
     if (rc < 0)
         err_prefix(err, "%s", folder);
-    if (rc == 0 && watermark_begin(fs, fd, err) < 0 && err->kind != ERR_NO_SPACE)
+    if (rc == 0 && watermark_begin(o->fs, fd, err) < 0 && err->kind != ERR_NO_SPACE)
         rc = -1; /* where there is no room the folder is without a bound for a while */
-    if (rc == 0 && fs->fsync(rootfd) < 0)
+    if (rc == 0 && o->fs->fsync(o->rootfd) < 0)
         rc = err_io(err, errno, "cannot fsync the data directory");
     if (rc < 0) {
-        fs->close(fd);
+        o->fs->close(fd);
         return -1;
     }
-    epoch_fini(e);
     e->dirfd = fd;
-    e->number = number;
-    snprintf(e->source, sizeof e->source, "%s", source);
+    e->number = o->number;
+    snprintf(e->source, sizeof e->source, "%s", o->source);
     return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "store/store.h"
 
+#include "archive.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -45,6 +46,7 @@ struct store {
     int lockfd;
     char uuid[RAND_UUID_CHARS + 1];
     struct epoch epoch;
+    struct archive archive;
     struct indexer indexer;
     struct journal *journal;
 
@@ -150,7 +152,10 @@ static int open_all(struct store *s, struct err *err)
 {
     if (open_root(s, err) < 0 || lock_root(s, err) < 0 || load_uuid(s, err) < 0)
         return -1;
-    return epoch_open_newest(&s->epoch, s->opts.fs, s->rootfd, err);
+    if (epoch_open_newest(&s->epoch, s->opts.fs, s->rootfd, err) < 0)
+        return -1;
+    archive_load(&s->archive, s->opts.fs, s->rootfd, &s->epoch);
+    return 0;
 }
 
 static void ignore(void *ctx)
@@ -224,6 +229,7 @@ void store_close(struct store *s)
     purge_free(s->purge);
     indexer_fini(&s->indexer);
     epoch_fini(&s->epoch);
+    archive_clear(&s->archive);
     if (s->lockfd >= 0)
         close(s->lockfd);
     if (s->rootfd >= 0)
@@ -254,15 +260,40 @@ unsigned store_epoch(const struct store *s)
     return s->epoch.number;
 }
 
-int store_new_epoch(struct store *s, const char *source, struct err *err)
+/* What a new epoch follows: one that holds nothing does not count, as it will not at a start. */
+static const struct epoch *to_follow(const struct store *s)
 {
+    const struct epoch *older = archive_last(&s->archive);
+    if (!s->epoch.number)
+        return NULL;
+    return !s->epoch.files.n && older ? older : &s->epoch;
+}
+
+static void replace_epoch(struct store *s, struct epoch *next, enum store_follow follow)
+{
+    if (follow == STORE_JOINS) {
+        gtid_set_copy(&next->gtids, &s->epoch.gtids);
+        archive_add(&s->archive, &s->epoch);
+    } else {
+        archive_clear(&s->archive);
+        epoch_fini(&s->epoch);
+    }
+    s->epoch = *next;
+}
+
+int store_new_epoch(struct store *s, const char *source, enum store_follow follow, struct err *err)
+{
+    struct epoch next;
+    struct epoch_create_opts opts = {s->opts.fs, s->rootfd,    s->epoch.number + 1,
+                                     source,     to_follow(s), follow};
     BUG_ON(s->epoch.dirfd >= 0 && !store_settled(s));
     journal_bound(s->journal, NULL, 0); /* it would be noted in the wrong folder */
     s->keep = STORE_KEEP_NONE;
     if (s->purge)
         purge_leave_epoch(s->purge);
-    if (epoch_create(&s->epoch, s->opts.fs, s->rootfd, source, err) < 0)
+    if (epoch_create(&next, &opts, err) < 0)
         return -1;
+    replace_epoch(s, &next, follow);
     indexer_forget(&s->indexer);
     s->received_pos = 0;
     return 0;
@@ -317,11 +348,18 @@ struct point store_write_point(const struct store *s)
     return (struct point){s->epoch.number, store_write_file(s)->number, store_write_pos(s)};
 }
 
+/* An epoch of the chain, or NULL. */
+static const struct epoch *find_epoch(const struct store *s, unsigned number)
+{
+    return number == s->epoch.number ? &s->epoch : archive_find(&s->archive, number);
+}
+
 struct store_pos store_pos_of(const struct store *s, const struct point *p)
 {
-    for (size_t i = s->epoch.files.n; i-- > 0 && p->epoch == s->epoch.number;)
-        if (s->epoch.files.at[i].number == p->file)
-            return (struct store_pos){s->epoch.files.at[i].text, p->pos};
+    const struct epoch *e = find_epoch(s, p->epoch);
+    for (size_t i = e ? e->files.n : 0; i-- > 0;)
+        if (e->files.at[i].number == p->file)
+            return (struct store_pos){e->files.at[i].text, p->pos};
     return (struct store_pos){"", 0};
 }
 
@@ -371,8 +409,62 @@ bool store_serves(const struct store *s, const struct binfile_name *file)
 
 int store_open_file(const struct store *s, const struct binfile_name *file, struct err *err)
 {
-    int fd = s->opts.fs->openat(s->epoch.dirfd, file->text, O_RDONLY, 0);
+    return store_open_chained(s, s->epoch.number, file, err);
+}
+
+bool store_chains(const struct store *s, unsigned epoch)
+{
+    return find_epoch(s, epoch);
+}
+
+int store_open_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
+                       struct err *err)
+{
+    const struct epoch *e = find_epoch(s, epoch);
+    BUG_ON(!e);
+    int fd = s->opts.fs->openat(e->dirfd, file->text, O_RDONLY, 0);
     return fd < 0 ? err_io(err, errno, "cannot open %s", file->text) : fd;
+}
+
+static struct store_chained chained(const struct epoch *e, size_t file)
+{
+    return (struct store_chained){e->number, &e->files.at[file], epoch_previous(e, file)};
+}
+
+size_t store_chain_files(const struct store *s)
+{
+    size_t n = store_serving(s);
+    for (size_t i = 0; i < s->archive.n; i++)
+        n += s->archive.at[i].files.n;
+    return n;
+}
+
+struct store_chained store_chain_file(const struct store *s, size_t i)
+{
+    const struct epoch *e = s->archive.at, *end = e + s->archive.n;
+    for (; e != end && i >= e->files.n; e++)
+        i -= e->files.n;
+    return chained(e != end ? e : &s->epoch, i);
+}
+
+const struct gtid_set *store_chain_gtids(const struct store *s, unsigned epoch)
+{
+    const struct epoch *e = archive_find(&s->archive, epoch);
+    return e ? &e->gtids : NULL;
+}
+
+bool store_next_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
+                        struct store_chained *next)
+{
+    size_t n = store_chain_files(s);
+    for (size_t i = n; i-- > 1;) {
+        struct store_chained at = store_chain_file(s, i - 1);
+        if (at.epoch == epoch && binfile_name_eq(at.file, file)) {
+            *next = store_chain_file(s, i);
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct fs *store_fs(const struct store *s)
@@ -473,6 +565,12 @@ int store_set_previous_gtids(struct store *s, struct bytes encoded, struct err *
     struct gtid_set set;
     gtid_set_init(&set);
     int rc = gtid_set_decode(encoded, &set, err);
+    const struct epoch *older = archive_last(&s->archive);
+    if (rc == 0 && last_file(s) == 0 && older && !gtid_set_is_subset(&set, &older->gtids))
+        rc = err_kind_set(err, ERR_DIVERGED,
+                          "%s begins behind transactions that are not stored here: files are "
+                          "missing before it",
+                          s->epoch.files.at[0].text);
     if (rc == 0) {
         epoch_set_previous(&s->epoch, last_file(s), encoded);
         if (last_file(s) == 0)
@@ -791,9 +889,10 @@ void store_hold(const struct store *s, struct store_hold *hold)
     while (hold->n && s->epoch.files.at[hold->n - 1].number >= s->keep)
         hold->n--;
     for (const struct cursor *c = s->cursors; c; c = c->next) {
-        if (c->epoch != s->epoch.number)
+        bool older = c->epoch != s->epoch.number;
+        if (older && (c->scope == CURSOR_IN_EPOCH || !store_chains(s, c->epoch)))
             continue;
-        size_t i = epoch_index(&s->epoch, c->file.number);
+        size_t i = older ? 0 : epoch_index(&s->epoch, c->file.number); /* it comes to all of them */
         if (i < hold->n)
             *hold = (struct store_hold){i, 0};
         hold->readers += i == hold->n;
@@ -843,6 +942,16 @@ static int begin_purge(struct store *s, struct worker *worker, struct err *err)
     return s->purge ? 0 : -1;
 }
 
+/* Without its first files an epoch may not go on any more where the one before it ends. */
+static void check_joint(struct store *s)
+{
+    const struct epoch *older = archive_last(&s->archive);
+    if (!older || archive_joins(older, epoch_previous(&s->epoch, 0)))
+        return;
+    log_info("store", "files of older epochs are not served any more: those that follow them go");
+    archive_clear(&s->archive);
+}
+
 int store_purge(struct store *s, struct worker *worker, size_t n, struct err *err)
 {
     struct store_hold hold;
@@ -859,6 +968,7 @@ int store_purge(struct store *s, struct worker *worker, size_t n, struct err *er
     }
     s->purged.files += n;
     epoch_drop(&s->epoch, n);
+    check_joint(s);
     purge_add(s->purge, gone.at, gone.n);
     binfile_list_fini(&gone);
     return 0;

@@ -10,6 +10,8 @@
 #include "store/scan.h"
 #include "store/store.h"
 
+#define EPOCH_FOLDER_MAX (STORE_UUID_MAX + 16) /* bytes of a folder's name */
+
 /* A place at the end of an event. It holds the number of the file and not its index in the list,
  * from whose beginning files are removed. */
 struct place {
@@ -59,9 +61,24 @@ void epoch_fini(struct epoch *e);
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err);
 /* The same without recovering it: what is torn, damaged or unbegun is left out. */
 int epoch_look(struct epoch *e, const struct fs *fs, int rootfd, struct err *err);
-/* Makes the folder behind e's and turns e into it. */
-int epoch_create(struct epoch *e, const struct fs *fs, int rootfd, const char *source,
-                 struct err *err);
+/* Opens the folder of an epoch that is not written any more: its files, with the facts that their
+ * first events tell, but no GTIDs. e is initialised, and to be freed in any case. */
+int epoch_open_complete(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
+                        struct err *err);
+
+struct epoch_create_opts {
+    const struct fs *fs;
+    int rootfd;
+    unsigned number;
+    const char *source;
+    const struct epoch *before; /* that it follows; NULL: it is the first */
+    enum store_follow follow;
+};
+
+/* Makes a folder, durable on return, and e from it. */
+int epoch_create(struct epoch *e, const struct epoch_create_opts *opts, struct err *err);
+/* The name of an epoch's folder. */
+void epoch_folder(unsigned number, const char *source, char dst[EPOCH_FOLDER_MAX]);
 
 /* The index in the list of the file with the number: a list is an unbroken sequence. */
 size_t epoch_index(const struct epoch *e, uint64_t number);
@@ -77,6 +94,16 @@ void epoch_set_previous(struct epoch *e, size_t file, struct bytes set);
 void epoch_set_list(struct epoch *e, size_t file, struct maria_state *list);
 /* The empty set where there is none. */
 struct bytes epoch_previous(const struct epoch *e, size_t file);
+
+/* Whether dumps by GTID may read an epoch: the present one, or one that it is chained to. */
+bool store_chains(const struct store *s, unsigned epoch);
+/* The file behind one of an epoch of the chain, in that epoch or the next. False when there is none
+ * yet that holds anything up to T. */
+bool store_next_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
+                        struct store_chained *next);
+/* As store_open_file, in an epoch of the chain. */
+int store_open_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
+                       struct err *err);
 
 /* An open cursor keeps its file and those behind it from being removed. */
 void store_add_cursor(struct store *s, struct cursor *c);

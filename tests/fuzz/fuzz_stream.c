@@ -127,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     BUG_ON(!s);
     store_set_events(s, &events, &failed);
     settle(s, &failed);
-    BUG_ON(store_new_epoch(s, "fuzz", &err) < 0);
+    BUG_ON(store_new_epoch(s, "fuzz", STORE_DIVERGES, &err) < 0);
     ack_reset(&acks, ACK_EACH);
     stream_start(&st, s, &acks, &channel, &facts, NULL, EVENT_MAGIC_LEN);
     feed_start(&st);

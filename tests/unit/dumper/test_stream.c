@@ -63,7 +63,7 @@ static int set_up(void **state)
     assert_string_equal(err.text, "");
     store_set_events(store, &events, NULL);
     settle();
-    assert_int_equal(store_new_epoch(store, SOURCE_UUID, &err), 0);
+    assert_int_equal(store_new_epoch(store, SOURCE_UUID, STORE_DIVERGES, &err), 0);
     ack_reset(&acks, ACK_LATEST);
     facts = (struct setup_facts){.crc32 = true};
     header = SOURCE_SEMI;

@@ -181,7 +181,7 @@ static void open_store(void)
     store_set_reader(serving.store, on_moved, NULL);
     store_resume(serving.store);
     RUN_UNTIL(serving.loop, store_settled(serving.store));
-    assert_int_equal(store_new_epoch(serving.store, SOURCE_UUID, &err), 0);
+    assert_int_equal(store_new_epoch(serving.store, SOURCE_UUID, STORE_DIVERGES, &err), 0);
 }
 
 static void begin_file(const char *name)
@@ -337,6 +337,16 @@ void serving_rotate(const char *next)
     source_add_rotate(&serving.file, next);
     serving_store();
     begin_file(next);
+}
+
+void serving_join(const char *file)
+{
+    struct err err = {0};
+    store_resume(serving.store);
+    RUN_UNTIL(serving.loop, store_settled(serving.store));
+    (void)store_new_epoch(serving.store, "another", STORE_JOINS, &err);
+    assert_string_equal(err.text, "");
+    begin_file(file);
 }
 
 struct point serving_end(void)

@@ -36,6 +36,8 @@ void serving_add_trx(uint64_t gno);
 void serving_store(void);
 /* Ends the file and begins the next, which is not stored yet. */
 void serving_rotate(const char *next);
+/* Another source goes on, in an epoch that joins, with the file, which is not stored yet. */
+void serving_join(const char *file);
 void serving_wait_for_replicas(uint32_t n);
 struct point serving_end(void);
 void serving_turns(double seconds);

@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER     "0001-5960727b-e4bf-11f1-8f36-02fc00000001"
+#define UUID       "5960727b-e4bf-11f1-8f36-02fc00000001"
+#define FOLDER     "0001-" UUID
+#define SECOND     "0002-second"
 #define FILES_MAX  2
 #define KIB        1024u
 #define MIB        (1024u * KIB)
@@ -28,6 +30,7 @@ static struct {
     char *dir;
     struct buf files[FILES_MAX];
     size_t files_n;
+    size_t second; /* the file with which the second epoch begins; 0: there is none */
     struct store *store;
     struct worker *worker;
     sem_t woken;
@@ -161,13 +164,30 @@ static void add_rotate(void)
     buf_fini(&body);
 }
 
+/* What follows is of another source, which had the transactions 1 .. stored too. */
+static void begin_epoch(enum store_follow follow, unsigned stored)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/" SECOND, t.dir);
+    assert_int_equal(mkdir(path, 0750), 0);
+    snprintf(path, sizeof path, "%s/" SECOND "/follows", t.dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "time=2026-01-01T00:00:00Z\nfollows=" FOLDER "\njoined=%d\ngtids=" UUID ":1-%u\n",
+            follow == STORE_JOINS, stored);
+    fclose(f);
+    t.second = t.files_n;
+}
+
 static void write_files(void)
 {
     char path[700];
     snprintf(path, sizeof path, "%s/" FOLDER, t.dir);
     assert_int_equal(mkdir(path, 0750), 0);
     for (size_t i = 0; i < t.files_n; i++) {
-        snprintf(path, sizeof path, "%s/" FOLDER "/mysql-bin.%06zu", t.dir, i + 1);
+        bool second = t.second && i >= t.second;
+        snprintf(path, sizeof path, "%s/%s/mysql-bin.%06zu", t.dir, second ? SECOND : FOLDER,
+                 i + 1 - (second ? t.second : 0));
         FILE *f = fopen(path, "wb");
         assert_non_null(f);
         assert_int_equal(fwrite(t.files[i].data, 1, t.files[i].len, f), t.files[i].len);
@@ -187,7 +207,7 @@ static bool all_are_indexed(void)
     bool are = true;
     gtid_set_init(&all);
     gtid_set_add_range(&all, &g, 1, 1000);
-    for (size_t i = 0; i + 1 < t.files_n; i++) {
+    for (size_t i = 0; i + 1 < store_files(t.store)->n; i++) {
         struct binfile_name name = name_of(i);
         struct gtid_run run = store_gtid_run(t.store, &name, 0, &all);
         are = are && run.from < run.to;
@@ -816,6 +836,82 @@ static void dump_gtid_with_a_name_begins_there(void **state)
     assert_true(t.read < 9 * MIB);
 }
 
+/* ---- two epochs ---- */
+
+/* The second source's file begins with transactions that the first one's hold as well. */
+static void two_epochs(enum store_follow follow)
+{
+    small_file();
+    begin_epoch(follow, 5);
+    begin_file(3);
+    for (uint64_t n = 4; n <= 8; n++)
+        add_trx(n, 100);
+    open_store();
+}
+
+static void dump_gtid_goes_through_joined_epochs_and_sends_nothing_twice(void **state)
+{
+    (void)state;
+    static const uint64_t has[][2] = {{0, 0}, {2, 4}};
+    two_epochs(STORE_JOINS);
+    for (size_t i = 0; i < COUNT_OF(has); i++) {
+        struct buf want = {0};
+        if (has[i][0])
+            replica_has(has[i][0], has[i][1]);
+        begin_gtid("", 4);
+        assert_non_null(t.dump);
+        assert_int_equal(dump_sent(t.dump).epoch, 1);
+        run();
+        assert_int_equal(t.result, DUMP_IDLE);
+        assert_int_equal(dump_point(t.dump).epoch, 2);
+        assert_int_equal(dump_point(t.dump).pos, size_of(1));
+        wr_str(&want, "*4@0\n");
+        expect_file(&want, 0, 4, has[i][0], has[i][1]);
+        wr_str(&want, "*4@0\n");
+        expect_file(&want, 1, 4, 1, 5);
+        assert_sent(&want);
+        dump_free(t.dump);
+        t.dump = NULL;
+        buf_clear(&t.seen);
+        gtid_set_clear(&t.has);
+    }
+}
+
+static void dump_gtid_begins_in_the_newest_epoch_that_will_do(void **state)
+{
+    (void)state;
+    struct buf want = {0};
+    two_epochs(STORE_JOINS);
+    replica_has(1, 3);
+    begin_gtid("", 4);
+    assert_int_equal(dump_sent(t.dump).epoch, 2);
+    run();
+    wr_str(&want, "*4@0\n");
+    expect_file(&want, 1, 4, 1, 3);
+    assert_sent(&want);
+}
+
+static void dump_by_name_knows_the_newest_epoch_alone(void **state)
+{
+    (void)state;
+    two_epochs(STORE_JOINS);
+    begin_at("", 4);
+    assert_int_equal(dump_point(t.dump).epoch, 2);
+    dump_free(t.dump);
+    begin_gtid("mysql-bin.000001", 4);
+    assert_int_equal(dump_point(t.dump).epoch, 2);
+}
+
+static void dump_gtid_does_not_go_behind_a_diverged_epoch(void **state)
+{
+    (void)state;
+    two_epochs(STORE_DIVERGES);
+    begin_gtid("", 4);
+    assert_null(t.dump);
+    assert_non_null(strstr(t.err.text, "the source purged required binary logs"));
+    assert_non_null(strstr(t.err.text, "the missing transactions are '" UUID ":1-3'"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -843,6 +939,10 @@ int main(void)
         TEST(dump_gtid_begins_in_the_newest_file_that_will_do),
         TEST(dump_gtid_of_purged_transactions_refused),
         TEST(dump_gtid_with_a_name_begins_there),
+        TEST(dump_gtid_goes_through_joined_epochs_and_sends_nothing_twice),
+        TEST(dump_gtid_begins_in_the_newest_epoch_that_will_do),
+        TEST(dump_by_name_knows_the_newest_epoch_alone),
+        TEST(dump_gtid_does_not_go_behind_a_diverged_epoch),
     };
     return RUN_TESTS(tests);
 }

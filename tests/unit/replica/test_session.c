@@ -437,6 +437,41 @@ static void ack_that_cannot_be_ends_it(void **state)
     assert_int_equal(hub_acked(serving.hub).pos, 4);
 }
 
+/* The ACK for the last event of an epoch comes when newer ones were sent, from files with the names
+ * of the older ones or with others. */
+static void ack_for_the_epoch_before_is_taken(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"other-bin.000001", SERVING_FILE_1, SERVING_FILE_2};
+    const char *name = SERVING_FILE_1;
+    serving_wait_for_replicas(1);
+    struct peer *p = serving_login("repl");
+    by_gtid(p, 1, 1);
+    serving_events_until(p, serving_end().pos);
+    serving_ack(p, SERVING_FILE_1, serving_end().pos);
+    for (uint64_t i = 0; i < COUNT_OF(names); i++) {
+        serving_add_trx(100 + i);
+        serving_store();
+        struct point before = serving_end();
+        assert_true(serving_events_until(p, before.pos));
+        serving_join(names[i]);
+        serving_store();
+        struct point first = serving_end();
+        serving_add_trx(200 + i);
+        serving_store();
+        serving_events_until(p, serving_end().pos);
+        serving_ack(p, name, before.pos);
+        struct point acked;
+        RUN_UNTIL(serving.loop, (acked = hub_acked(serving.hub), point_cmp(&acked, &before) == 0));
+        serving_ack(p, names[i], first.pos); /* lower than that, and behind it */
+        RUN_UNTIL(serving.loop, (acked = hub_acked(serving.hub), point_cmp(&acked, &first) == 0));
+        name = names[i];
+    }
+    assert_false(p->eof);
+    serving_ack(p, "third-bin.000001", 4);
+    peer_expect_eof(p);
+}
+
 static void garbage_instead_of_an_ack_ends_it(void **state)
 {
     (void)state;
@@ -482,6 +517,7 @@ int main(void)
         TEST(what_is_sent_before_a_gap_asks),
         TEST(ack_is_taken_up_to_what_was_sent),
         TEST(ack_that_cannot_be_ends_it),
+        TEST(ack_for_the_epoch_before_is_taken),
         TEST(garbage_instead_of_an_ack_ends_it),
     };
     return RUN_TESTS(tests);

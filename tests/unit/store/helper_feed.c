@@ -149,7 +149,8 @@ static int finish_settle(struct feed *f)
         feed_work(f);
     if (f->failed)
         return -1;
-    if (!store_source(f->store)[0] && store_new_epoch(f->store, FEED_SOURCE, &f->err) < 0) {
+    if (!store_source(f->store)[0] &&
+        store_new_epoch(f->store, FEED_SOURCE, STORE_DIVERGES, &f->err) < 0) {
         f->failed = true;
         return -1;
     }

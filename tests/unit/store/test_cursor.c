@@ -181,8 +181,8 @@ static void cursor_opens_only_what_is_served(void **state)
     assert_string_equal(err.text, "mysql-bin.000002 is not served");
 }
 
-/* Though the next has a file of the same name. */
-static void cursor_ends_with_its_epoch(void **state)
+/* Though the next joins it, and has a file of the same name. */
+static void cursor_by_name_ends_with_its_epoch(void **state)
 {
     (void)state;
     size_t got;
@@ -191,7 +191,7 @@ static void cursor_ends_with_its_epoch(void **state)
     struct gtid_run run = cursor_gtid_run(&cursor, store_gtids(feed.store));
     assert_true(run.from < run.to);
     assert_int_equal(feed_settle(&feed), 0);
-    assert_int_equal(store_new_epoch(feed.store, "other", &err), 0);
+    assert_int_equal(store_new_epoch(feed.store, "other", STORE_JOINS, &err), 0);
     feed.at = PLACE(0, 0);
     feed.reported = false;
     assert_int_equal(feed_all(&feed), 0);
@@ -201,6 +201,50 @@ static void cursor_ends_with_its_epoch(void **state)
     assert_int_equal(peek(0, 10, &got), CURSOR_FAILED);
     assert_string_equal(err.text, "the source's history was replaced by another");
     assert_int_equal(cursor_next_file(&cursor, &err), -1);
+}
+
+/* From the end of an epoch on to the next as soon as that holds anything, under a running cursor.
+ */
+static void cursor_goes_along_the_chain(void **state)
+{
+    (void)state;
+    enum cursor_result end;
+    assert_int_equal(feed_until(&feed, PLACE(0, 1000)), 0);
+    struct store_chained first = store_chain_file(feed.store, 0);
+    assert_int_equal(cursor_open_chained(&cursor, feed.store, &first, &err), 0);
+    assert_int_equal(read_on(300, &end), 1000);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(store_new_epoch(feed.store, "other", STORE_JOINS, &err), 0);
+    size_t got;
+    assert_int_equal(peek(0, 10, &got), CURSOR_AT_END);
+    assert_int_equal(cursor_next_file(&cursor, &err), -1);
+    feed.at = PLACE(0, 0);
+    feed.reported = false;
+    assert_int_equal(feed_until(&feed, PLACE(1, 300)), 0);
+    assert_int_equal(peek(0, 10, &got), CURSOR_FILE_END);
+    struct gtid_run run = cursor_gtid_run(&cursor, store_gtids(feed.store));
+    assert_true(run.from == run.to);
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_int_equal(cursor_next_file(&cursor, &err), 0);
+        assert_int_equal(cursor.epoch, 2);
+        assert_int_equal(cursor.file.number, i);
+        read_on(300, &end);
+    }
+    assert_int_equal(end, CURSOR_AT_END);
+}
+
+static void cursor_along_the_chain_ends_where_it_diverges(void **state)
+{
+    (void)state;
+    size_t got;
+    assert_int_equal(feed_until(&feed, PLACE(0, 1000)), 0);
+    struct store_chained first = store_chain_file(feed.store, 0);
+    assert_int_equal(cursor_open_chained(&cursor, feed.store, &first, &err), 0);
+    assert_int_equal(feed_settle(&feed), 0);
+    assert_int_equal(store_new_epoch(feed.store, "other", STORE_DIVERGES, &err), 0);
+    cursor_advance(&cursor, 1000);
+    assert_int_equal(peek(0, 10, &got), CURSOR_FAILED);
+    assert_string_equal(err.text, "the source's history was replaced by another");
 }
 
 static void cursor_says_what_a_replica_has(void **state)
@@ -270,7 +314,9 @@ int main(void)
         TEST(cursor_never_reads_beyond_t),
         TEST(cursor_peeks_ahead_without_moving),
         TEST(cursor_opens_only_what_is_served),
-        TEST(cursor_ends_with_its_epoch),
+        TEST(cursor_by_name_ends_with_its_epoch),
+        TEST(cursor_goes_along_the_chain),
+        TEST(cursor_along_the_chain_ends_where_it_diverges),
         TEST(cursor_says_what_a_replica_has),
         TEST(cursor_cold_is_fetched_by_the_worker),
         TEST(cursor_closed_during_a_fetch_hears_nothing),

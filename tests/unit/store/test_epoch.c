@@ -116,7 +116,7 @@ static void epoch_that_did_not_begin_is_removed(void **state)
     (void)state;
     make_begun_folder("0001-first");
     struct store *s = open_store();
-    assert_int_equal(store_new_epoch(s, "second", &err), 0);
+    assert_int_equal(store_new_epoch(s, "second", STORE_DIVERGES, &err), 0);
     store_close(s);
     assert_source("first");
     assert_false(is_there("0002-second"));
@@ -154,7 +154,7 @@ static void epoch_new_one_is_durable_on_return(void **state)
     struct store *s = open_store();
     assert_non_null(s);
     faultfs_record(FAULTFS_CHANGES);
-    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    assert_int_equal(store_new_epoch(s, "one", STORE_DIVERGES, &err), 0);
     char *record = faultfs_recorded();
     assert_string_equal(record, "mkdirat 0001-one\n"
                                 "pwritev durable.tmp 0 384\nfsync durable.tmp\n"
@@ -164,7 +164,7 @@ static void epoch_new_one_is_durable_on_return(void **state)
     assert_string_equal(store_source(s), "one");
     assert_true(store_empty(s));
     faultfs_record(FAULTFS_CHANGES);
-    assert_int_equal(store_new_epoch(s, "two", &err), 0);
+    assert_int_equal(store_new_epoch(s, "two", STORE_DIVERGES, &err), 0);
     record = faultfs_recorded();
     assert_non_null(strstr(record, "mkdirat 0002-two\npwritev follows.tmp 0 "));
     assert_non_null(strstr(record, "fsync follows.tmp\nrename follows.tmp follows\n"
@@ -179,7 +179,7 @@ static void epoch_new_one_failed_leaves_the_present(void **state)
 {
     (void)state;
     struct store *s = open_store();
-    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    assert_int_equal(store_new_epoch(s, "one", STORE_DIVERGES, &err), 0);
     for (unsigned n = 1; n <= 9; n++) {
         char folder[32];
         snprintf(folder, sizeof folder, "0002-n%u", n);
@@ -187,7 +187,7 @@ static void epoch_new_one_failed_leaves_the_present(void **state)
                      FAULTFS_BIT(FAULTFS_MKDIRAT) | FAULTFS_BIT(FAULTFS_OPENAT) |
                          FAULTFS_BIT(FAULTFS_FSYNC),
                      EIO, FAULTFS_ONCE);
-        assert_int_equal(store_new_epoch(s, folder + 5, &err), -1);
+        assert_int_equal(store_new_epoch(s, folder + 5, STORE_DIVERGES, &err), -1);
         assert_int_equal(err.kind, ERR_IO);
         assert_string_equal(store_source(s), "one");
     }
@@ -201,7 +201,7 @@ static void epoch_new_one_on_a_full_disk_does_without_a_bound(void **state)
     char what[80];
     struct store *s = open_store();
     faultfs_fail(1, FAULTFS_BIT(FAULTFS_PWRITEV), ENOSPC, FAULTFS_ONCE);
-    assert_int_equal(store_new_epoch(s, "one", &err), 0);
+    assert_int_equal(store_new_epoch(s, "one", STORE_DIVERGES, &err), 0);
     assert_true(faultfs_failed(what));
     store_close(s);
     assert_source("one");

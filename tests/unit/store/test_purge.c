@@ -193,7 +193,7 @@ static void make(const struct fs *fs)
     t.dir = check_mkdir();
     assert_true(open_store(t.dir, feed_fast_fs()));
     assert_true(wait_settled());
-    assert_int_equal(store_new_epoch(t.store, FEED_SOURCE, &t.err), 0);
+    assert_int_equal(store_new_epoch(t.store, FEED_SOURCE, STORE_DIVERGES, &t.err), 0);
     for (unsigned i = 1; i <= FILES; i++)
         append_file(i);
     assert_true(wait_durable());
@@ -490,7 +490,7 @@ static void purge_in_an_epoch_that_is_replaced_leaves_the_new_one_alone(void **s
     make(NULL);
     purge(3);
     assert_true(wait_settled());
-    assert_int_equal(store_new_epoch(t.store, "other", &t.err), 0);
+    assert_int_equal(store_new_epoch(t.store, "other", STORE_DIVERGES, &t.err), 0);
     append_file(1);
     assert_true(wait_durable());
     assert_true(wait_purged());

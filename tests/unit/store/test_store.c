@@ -698,7 +698,7 @@ static void store_new_epoch_begins_empty_and_keeps_the_old(void **state)
     struct stat st;
     open_good(dir);
     assert_int_equal(feed_settle(&feed), 0);
-    assert_int_equal(store_new_epoch(feed.store, "other", &feed.err), 0);
+    assert_int_equal(store_new_epoch(feed.store, "other", STORE_DIVERGES, &feed.err), 0);
     assert_true(store_empty(feed.store));
     assert_string_equal(store_source(feed.store), "other");
     assert_true(gtid_set_empty(store_gtids(feed.store)));
