@@ -72,7 +72,7 @@ static uint8_t *put_head(struct dump *d, uint8_t *dst, size_t n)
 static void ask_for_ack(struct dump *d, uint8_t *packet)
 {
     packet[PACKET_HEADER + 2] = REPL_SEMI_SYNC_ACK;
-    d->asked_ack = d->sent;
+    d->flagged = d->sent;
     d->seq = 1;
 }
 
@@ -94,9 +94,10 @@ static bool may_be_last(const struct dump *d)
 }
 
 /* The packet has the event that ends here. */
-static void note_sent(struct dump *d, uint8_t *packet, uint64_t end)
+static void note_sent(struct dump *d, uint8_t *packet, uint8_t type, uint64_t end)
 {
-    d->sent = (struct point){d->cursor.epoch, d->cursor.file.number, end};
+    struct point at = {d->cursor.epoch, d->cursor.file.number, end};
+    d->sent = (struct dump_mark){at, type == EVENT_ROTATE};
     if (asks(d, end))
         ask_for_ack(d, packet);
 }
@@ -368,7 +369,7 @@ static void frame_event(struct dump *d, struct frames *f, const struct event_hea
     if (d->maria)
         dump_maria_fit(d->maria, &d->format, h, f->dst);
     f->dst += h->length;
-    note_sent(d, f->last, end);
+    note_sent(d, f->last, h->type, end);
 }
 
 static void frame_gap(struct dump *d, struct frames *f)
@@ -487,13 +488,12 @@ static void leave_epoch(struct dump *d, unsigned epoch, const struct binfile_nam
     const struct gtid_set *held = store_chain_gtids(d->opts.store, epoch);
     if (held)
         gtid_set_union(&d->has, held);
-    if (d->sent.epoch != epoch)
+    if (d->sent.end.epoch != epoch)
         return;
     d->left.file = *file;
-    d->left.asked = d->asked_ack;
-    d->left.asked.epoch = epoch;
-    if (d->asked_ack.epoch != epoch)
-        d->left.asked.file = d->left.asked.pos = 0;
+    d->left.flagged = d->flagged;
+    if (d->flagged.end.epoch != epoch)
+        d->left.flagged = (struct dump_mark){{epoch, 0, 0}, false};
 }
 
 static int next_file(struct dump *d, struct err *err)
@@ -577,9 +577,9 @@ static enum dump_result send_long(struct dump *d, struct buf *out, struct err *e
     if (!d->packet_left && d->packet_full)
         put_next_packet(d, out);
     if (!d->packet_left) {
-        d->sent = dump_point(d);
+        d->sent = (struct dump_mark){dump_point(d), false};
         if (d->long_asks) {
-            d->asked_ack = d->sent;
+            d->flagged = d->sent;
             d->seq = 1;
         }
         d->stage = DUMP_AT_EVENTS;
@@ -673,7 +673,19 @@ struct point dump_point(const struct dump *d)
 
 struct point dump_sent(const struct dump *d)
 {
-    return d->sent;
+    return d->sent.end;
+}
+
+/* Whether an ACK that names the point can be one for the mark, or for something before it. */
+static bool covers(const struct dump_mark *mark, struct point *point)
+{
+    struct point next = {mark->end.epoch, mark->end.file + 1, EVENT_MAGIC_LEN};
+    if (point_cmp(point, &mark->end) <= 0)
+        return true;
+    if (!mark->rotate || point_cmp(point, &next) != 0)
+        return false;
+    *point = mark->end;
+    return true;
 }
 
 /* Epochs may have files of the same names. ACKs come in the order in which they were asked for:
@@ -682,14 +694,15 @@ int dump_acked(const struct dump *d, const struct binfile_name *file, uint64_t p
                const struct point *acked, struct point *point)
 {
     const struct dump_left *left = &d->left;
-    bool owed = point_cmp(acked, &left->asked) < 0;
-    *point = (struct point){left->asked.epoch, file->number, pos};
-    if (owed && binfile_same_base(&left->file, file) && point_cmp(point, &left->asked) <= 0)
+    const struct point *sent = &d->sent.end;
+    *point = (struct point){left->flagged.end.epoch, file->number, pos};
+    if (point_cmp(acked, &left->flagged.end) < 0 && binfile_same_base(&left->file, file) &&
+        covers(&left->flagged, point))
         return 0;
-    const struct binfile_name *sent =
-        d->sent.epoch == d->cursor.epoch ? &d->cursor.file : &left->file;
-    point->epoch = d->sent.epoch;
-    return binfile_same_base(sent, file) && point_cmp(point, &d->sent) <= 0 ? 0 : -1;
+    point->epoch = sent->epoch;
+    const struct binfile_name *base =
+        sent->epoch == d->cursor.epoch ? &d->cursor.file : &left->file;
+    return binfile_same_base(base, file) && covers(&d->sent, point) ? 0 : -1;
 }
 
 uint64_t dump_passed(const struct dump *d)

@@ -12,11 +12,17 @@ enum dump_stage {
     DUMP_AT_LONG    /* inside an event that is longer than the scratch */
 };
 
-/* Where a dump left an epoch for the next: a file of that epoch, and the last event in it that
- * asked for an ACK, which can come when newer ones were sent. */
+/* An event that was sent, or where the dump began. */
+struct dump_mark {
+    struct point end;
+    bool rotate; /* a Rotate event, for which replicas acknowledge the next file's beginning */
+};
+
+/* Where a dump left an epoch for the next: a file of that epoch, and the last event that asked for
+ * an ACK there, which can come when newer events were sent. */
 struct dump_left {
     struct binfile_name file;
-    struct point asked; /* of epoch 0: it has not left any */
+    struct dump_mark flagged; /* of epoch 0: it has not left any */
 };
 
 struct dump {
@@ -37,8 +43,8 @@ struct dump {
     bool begun;               /* a format description was sent */
     struct fde format;
     uint8_t seq;
-    struct point sent;      /* as dump_sent */
-    struct point asked_ack; /* end of the last event that asked for an ACK */
+    struct dump_mark sent;    /* as dump_sent */
+    struct dump_mark flagged; /* the last that asked for an ACK */
     struct dump_left left;
     uint64_t passed;    /* bytes of events sent or left out */
     uint64_t cold_skip; /* bytes at the cursor that are in memory, before those that are not */

@@ -48,7 +48,7 @@ static int no_such_file(struct err *err)
 static void start_at(struct dump *d, uint64_t pos)
 {
     d->start_pos = d->asked_pos = pos;
-    d->sent = (struct point){d->cursor.epoch, d->cursor.file.number, pos};
+    d->sent.end = (struct point){d->cursor.epoch, d->cursor.file.number, pos};
 }
 
 static int open_at(struct dump *d, const struct binfile_name *file, uint64_t pos, struct err *err)

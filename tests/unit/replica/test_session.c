@@ -437,6 +437,33 @@ static void ack_that_cannot_be_ends_it(void **state)
     assert_int_equal(hub_acked(serving.hub).pos, 4);
 }
 
+static bool is_acked(struct point p)
+{
+    struct point acked = hub_acked(serving.hub);
+    return point_cmp(&acked, &p) == 0;
+}
+
+/* The next file may not be there when it comes, and never be there in that epoch. */
+static void ack_for_a_rotate_event_names_the_next_file(void **state)
+{
+    (void)state;
+    serving_wait_for_replicas(1);
+    struct peer *p = serving_login("repl");
+    by_gtid(p, 1, 1);
+    source_add_rotate(&serving.file, SERVING_FILE_2);
+    serving_store();
+    assert_true(serving_events_until(p, serving_end().pos));
+    serving_ack(p, SERVING_FILE_2, 4);
+    RUN_UNTIL(serving.loop, is_acked(serving_end()));
+    serving_join(SERVING_FILE_1);
+    serving_store();
+    assert_true(serving_events_until(p, serving_end().pos));
+    serving_ack(p, SERVING_FILE_1, serving_end().pos);
+    RUN_UNTIL(serving.loop, is_acked(serving_end()));
+    serving_ack(p, SERVING_FILE_2, 4); /* nothing but a Rotate event is acknowledged so */
+    peer_expect_eof(p);
+}
+
 /* The ACK for the last event of an epoch comes when newer ones were sent, from files with the names
  * of the older ones or with others. */
 static void ack_for_the_epoch_before_is_taken(void **state)
@@ -461,10 +488,9 @@ static void ack_for_the_epoch_before_is_taken(void **state)
         serving_store();
         serving_events_until(p, serving_end().pos);
         serving_ack(p, name, before.pos);
-        struct point acked;
-        RUN_UNTIL(serving.loop, (acked = hub_acked(serving.hub), point_cmp(&acked, &before) == 0));
+        RUN_UNTIL(serving.loop, is_acked(before));
         serving_ack(p, names[i], first.pos); /* lower than that, and behind it */
-        RUN_UNTIL(serving.loop, (acked = hub_acked(serving.hub), point_cmp(&acked, &first) == 0));
+        RUN_UNTIL(serving.loop, is_acked(first));
         name = names[i];
     }
     assert_false(p->eof);
@@ -517,6 +543,7 @@ int main(void)
         TEST(what_is_sent_before_a_gap_asks),
         TEST(ack_is_taken_up_to_what_was_sent),
         TEST(ack_that_cannot_be_ends_it),
+        TEST(ack_for_a_rotate_event_names_the_next_file),
         TEST(ack_for_the_epoch_before_is_taken),
         TEST(garbage_instead_of_an_ack_ends_it),
     };
