@@ -2,14 +2,16 @@
 
 A server that has every stored transaction is gone on with in a new epoch, from its own file
 that holds the first one that is not stored. One that lacks some, or has purged what is needed,
-is refused with nothing written: exit code 4.
+is refused with nothing written: exit code 4. Replicas by GTID go on over both epochs.
 """
 import glob
 import os
 import unittest
 
 import lab
-from lab import WITH_GTIDS, Binlogd, Mysql97
+from lab import WITH_GTIDS, Binlogd, Mysql97, account
+
+SEMI_SYNC_REPLICA = ["--plugin-load-add=semisync_replica.so", "--rpl-semi-sync-replica-enabled=ON"]
 
 
 def setUpModule():
@@ -17,7 +19,9 @@ def setUpModule():
     Mysql97.available()
 
 
-class NewSource(unittest.TestCase):
+class Failover(unittest.TestCase):
+    """A source, binlogd and a replica that will be the next source."""
+
     def setUp(self):
         self.old = Mysql97(*WITH_GTIDS, *Mysql97.semisync_options(), start=False)
         self.new = Mysql97(*WITH_GTIDS, *Mysql97.semisync_options(), server_id=2, start=False)
@@ -26,7 +30,8 @@ class NewSource(unittest.TestCase):
         lab.start_together(self.old, self.new)
         self.new.query("SET GLOBAL rpl_semi_sync_source_enabled=OFF")  # nobody acknowledges yet
         self.old.create_user()
-        self.daemon = Binlogd(self.old, on_divergence="failover")
+        self.daemon = Binlogd(self.old, users={"repl": account(rights="replicate,status,admin")},
+                              on_divergence="failover")
         self.addCleanup(self.daemon.close)
         self.old.wait_semisync_client()
         lab.write_rows(self.old)
@@ -65,6 +70,8 @@ class NewSource(unittest.TestCase):
             with open(path, "rb") as file:
                 self.assertEqual(file.read(), data, path)
 
+
+class NewSource(Failover):
     def test_promoted_replica_is_gone_on_with(self):
         self.stop_old()
         self.new.query("FLUSH BINARY LOGS")
@@ -113,6 +120,117 @@ class NewSource(unittest.TestCase):
         self.daemon.sections["dumper"]["on_divergence"] = "stop"
         self.point_at_new()
         self.assert_refused("comes from .*on_divergence=failover")
+
+
+def gtids(server):
+    return server.query("SELECT @@gtid_executed")[0][0].replace("\n", "")
+
+
+class Chain(Failover):
+    """Replicas by GTID behind binlogd, while the source is replaced and after it."""
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.keep_port()
+
+    def replica(self, server_id, *options):
+        replica = Mysql97(*WITH_GTIDS, *options, server_id=server_id)
+        self.addCleanup(replica.close)
+        return replica
+
+    def attach(self, replica):
+        replica.replicate_from(self.daemon.port())
+
+    def wait_same(self, *replicas):
+        """Until they have what the new source has; then tables are compared."""
+        for replica in replicas:
+            def has_all(replica=replica):
+                status = replica.replica_status()
+                self.assertEqual((status["Last_IO_Error"], status["Last_SQL_Error"]), ("", ""))
+                return gtids(replica) == gtids(self.new)
+            lab.wait_until(has_all, 30, "the replica to have all", 0.1)
+            self.assertEqual(replica.checksums(), self.new.checksums())
+
+    def go_on_with_new(self):
+        """By statements, without a restart."""
+        before = self.daemon.epoch()
+        self.daemon.query("STOP REPLICA")
+        self.daemon.query(f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={self.new.port}")
+        self.daemon.query("START REPLICA")
+        lab.wait_until(lambda: self.daemon.epoch() != before, 20, "a new epoch")
+
+    def write_on_new(self):
+        for _ in range(2):
+            lab.write_rows(self.new)
+            self.new.query("FLUSH BINARY LOGS")
+        lab.write_rows(self.new)
+
+    def dump_ends(self, server_id):
+        return [line for line in self.daemon.log_text().splitlines()
+                if "dump ends" in line and f"server_id={server_id} " in line]
+
+    def test_replicas_go_on_and_later_ones_get_both_epochs(self):
+        self.daemon.query("SET GLOBAL rpl_semi_sync_source_wait_for_replica_count=1")
+        attached, lagging = self.replica(3, *SEMI_SYNC_REPLICA), self.replica(4)
+        for replica in (attached, lagging):
+            self.attach(replica)
+            replica.wait_executed(self.daemon.position())
+        lagging.stop_replica()
+        lab.write_rows(self.old)
+        self.old.query("FLUSH BINARY LOGS")
+        lab.write_rows(self.old)
+        self.stop_old()
+        lab.write_rows(self.new)
+        self.new.query("FLUSH BINARY LOGS")
+        self.go_on_with_new()
+        self.new.query("SET GLOBAL rpl_semi_sync_source_enabled=ON")
+        self.new.wait_semisync_client()
+        self.write_on_new()
+        self.assertEqual(self.new.semisync()["no_tx"], 0)
+        self.wait_same(attached)
+        self.assertEqual(self.dump_ends(3), [])
+        status = dict(self.daemon.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_no_%'"))
+        self.assertEqual(set(status.values()), {"0"})
+        lagging.start_replica()
+        self.wait_same(lagging)
+        self.new.query("SET GLOBAL rpl_semi_sync_source_enabled=OFF")
+        self.daemon.restart()
+        lab.wait_caught_up(self.new, self.daemon)
+        self.assertEqual(gtids(self.daemon), gtids(self.new))
+        self.assertEqual(self.daemon.query("SELECT @@gtid_purged"), [("",)])
+        fresh = self.replica(5)
+        self.attach(fresh)
+        lab.write_rows(self.new)
+        self.wait_same(fresh, attached, lagging)
+
+    def assert_both_refuse(self, replica):
+        """The new source and binlogd tell an empty replica the same."""
+        errors = []
+        for port in (self.new.port, self.daemon.port()):
+            replica.replicate_from(port)
+            errors.append(lab.wait_until(lambda: replica.replica_status()["Last_IO_Error"], 20,
+                                         "the receiver to stop", 0.1))
+            replica.promote()
+        self.assertEqual(errors[0], errors[1])
+        self.assertIn("error 1236", errors[0])
+        self.assertIn("the source purged required binary logs", errors[0])
+
+    def test_behind_a_diverged_epoch_what_the_new_one_lacks_is_purged(self):
+        self.stop_old(behind=1)
+        lab.write_rows(self.new)
+        self.new.query("FLUSH BINARY LOGS")
+        self.new.query(f"PURGE BINARY LOGS TO '{self.new.position()[0]}'")
+        self.daemon.sections["dumper"]["on_divergence"] = "new_epoch"
+        old = self.daemon.epoch()
+        self.point_at_new()
+        lab.wait_until(lambda: self.daemon.epoch() != old, 20, "a new epoch")
+        lab.wait_caught_up(self.new, self.daemon)
+        replica = self.replica(3)
+        self.assert_both_refuse(replica)
+        self.daemon.restart()
+        lab.wait_caught_up(self.new, self.daemon)
+        self.assertEqual(gtids(self.daemon), gtids(self.new))
+        self.assert_both_refuse(replica)
 
 
 if __name__ == "__main__":
