@@ -92,7 +92,7 @@ class NewSource(Failover):
             wrong = lab.same_bytes(self.new.log_path(name), self.daemon.copy_path(name))
             self.assertIsNone(wrong, name)
         with open(os.path.join(self.daemon.epoch(), "follows"), encoding="ascii") as file:
-            self.assertIn(f"follows={os.path.basename(old)}", file.read())
+            self.assertIn(f"follows={os.path.basename(old)}\njoined=1\n", file.read())
         self.assert_old_epoch_untouched()
 
     def assert_refused(self, words):
