@@ -186,15 +186,21 @@ static int find_newest(struct epoch *e, int rootfd, char folder[EPOCH_FOLDER_MAX
     return 0;
 }
 
-/* Makes an empty file for what is set aside, under a name that nothing has; its fd, or -1. */
-static int create_torn(const struct epoch *e, const struct fs *fs, const struct binfile_name *name,
-                       char torn[TORN_NAME_MAX], struct err *err)
+/* In a name. */
+static size_t put_time(char *dst, size_t cap)
 {
     time_t now = time(NULL);
     struct tm tm;
     gmtime_r(&now, &tm);
+    return strftime(dst, cap, "%Y%m%dT%H%M%SZ", &tm);
+}
+
+/* Makes an empty file for what is set aside, under a name that nothing has; its fd, or -1. */
+static int create_torn(const struct epoch *e, const struct fs *fs, const struct binfile_name *name,
+                       char torn[TORN_NAME_MAX], struct err *err)
+{
     int n = snprintf(torn, TORN_NAME_MAX, "%s.torn-", name->text);
-    n += (int)strftime(torn + n, (size_t)(TORN_NAME_MAX - n), "%Y%m%dT%H%M%SZ", &tm);
+    n += (int)put_time(torn + n, (size_t)(TORN_NAME_MAX - n));
     for (unsigned i = 2;; i++) { /* a start that failed may be tried again in the same second */
         int fd = fs->openat(e->dirfd, torn, O_WRONLY | O_CREAT | O_EXCL, FS_FILE_MODE);
         if (fd >= 0)
@@ -452,18 +458,24 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
 }
 
 /* An epoch that follows another and holds no file did not begin: the source is judged again from
- * the one before, which says where to go on. */
+ * the one before, which says where to go on. Until its name is gone `follows` stays, without which
+ * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. */
 static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder)
 {
-    if (e->files.n || e->number <= 1)
-        return false;
     static const char *const ours[] = {ORIGIN_FILE, ORIGIN_FILE ".tmp", WATERMARK_FILE,
                                        WATERMARK_FILE ".tmp"};
+    char aside[EPOCH_FOLDER_MAX + 40];
+    if (e->files.n || e->number <= 1)
+        return false;
+    int n = snprintf(aside, sizeof aside, "unbegun-%s-", folder);
+    put_time(aside + n, sizeof aside - (size_t)n);
+    if (fs->renameat(rootfd, folder, rootfd, aside) < 0 || fs->fsync(rootfd) < 0)
+        return false;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         fs->unlinkat(e->dirfd, ours[i], 0);
-    if (fs->unlinkat(rootfd, folder, AT_REMOVEDIR) < 0)
-        return false;
-    log_info("store", "removed %s, in which nothing was stored", folder);
+    bool kept = fs->unlinkat(rootfd, aside, AT_REMOVEDIR) < 0;
+    log_info("store", "removed %s, in which nothing was stored%s%s", folder,
+             kept ? "; what else was in it is in " : "", kept ? aside : "");
     epoch_fini(e);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "helper_feed.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -122,14 +123,43 @@ static void epoch_that_did_not_begin_is_removed(void **state)
     assert_false(is_there("0002-second"));
 }
 
-static void epoch_with_something_unknown_in_it_is_kept(void **state)
+/* The one that it was to follow is gone on with; what a crash left of its first file is kept. */
+static void epoch_that_did_not_begin_is_moved_aside_with_what_is_in_it(void **state)
+{
+    (void)state;
+    char name[100];
+    unsigned kept = 0;
+    make_begun_folder("0001-first");
+    make_folder("0002-second");
+    int fd = openat(rootfd, "0002-second/mysql-bin.000001", O_WRONLY | O_CREAT, 0640);
+    assert_int_equal(write(fd,
+                           "\xfe"
+                           "bin",
+                           4),
+                     4);
+    close(fd);
+    assert_source("first");
+    assert_false(is_there("0002-second"));
+    DIR *d = opendir(dir);
+    for (struct dirent *entry; (entry = readdir(d));)
+        kept += sscanf(entry->d_name, "unbegun-0002-second-%99s", name) == 1;
+    closedir(d);
+    assert_int_equal(kept, 1);
+    assert_source("first");
+}
+
+/* What it follows is not forgotten while its name is there. */
+static void epoch_that_cannot_be_removed_stays_whole(void **state)
 {
     (void)state;
     make_begun_folder("0001-first");
-    make_folder("0002-second");
-    make_folder("0002-second/something");
+    struct store *s = open_store();
+    assert_int_equal(store_new_epoch(s, "second", STORE_JOINS, &err), 0);
+    store_close(s);
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_RENAMEAT), EIO, FAULTFS_ONCE);
     assert_source("second");
-    assert_true(is_there("0002-second/something"));
+    assert_true(is_there("0002-second/follows"));
+    assert_source("first");
 }
 
 static void epoch_other_names_ignored(void **state)
@@ -264,7 +294,8 @@ int main(void)
         TEST(epoch_none_in_a_new_directory),
         TEST(epoch_highest_number_is_opened),
         TEST(epoch_that_did_not_begin_is_removed),
-        TEST(epoch_with_something_unknown_in_it_is_kept),
+        TEST(epoch_that_did_not_begin_is_moved_aside_with_what_is_in_it),
+        TEST(epoch_that_cannot_be_removed_stays_whole),
         TEST(epoch_other_names_ignored),
         TEST(epoch_new_one_is_durable_on_return),
         TEST(epoch_new_one_failed_leaves_the_present),
