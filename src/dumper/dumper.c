@@ -19,8 +19,8 @@
 #define HEARTBEATS_MISSED   3u
 #define SOURCE_PRIORITY     1 /* of the socket; before replicas, after the journal */
 #define FIRST_PACKET_MIN_MS 10000u
-/* While catching up, a read that brought less than this is followed by a short pause, so that the
- * next brings more: fewer turns of the loop and of the journal for each byte. */
+/* While catching up, a read that brought something, but less than this, is followed by a short
+ * pause, so that the next brings more: fewer turns of the loop and of the journal for each byte. */
 #define GATHER_BYTES   (256u << 10)
 #define GATHER_SECONDS 0.001
 
@@ -400,8 +400,8 @@ static void let_gather(struct dumper *d)
 {
     uint64_t received = conn_received(d->channel.conn), came = received - d->received;
     d->received = received;
-    if (d->state != DUMPER_CATCHING_UP || came >= GATHER_BYTES)
-        return;
+    if (d->state != DUMPER_CATCHING_UP || came == 0 || came >= GATHER_BYTES)
+        return; /* nothing comes at the end, which a pause would keep from being acted upon */
     channel_pause(&d->channel);
     ev_timer_set(&d->gather, GATHER_SECONDS, 0);
     ev_timer_start(d->opts.loop, &d->gather);

@@ -1050,6 +1050,18 @@ static void source_closing_before_an_ack_is_retried_at_once(void **state)
     assert_true(peer_clock() - closed < 2);
 }
 
+static void source_closing_amid_an_event_is_retried(void **state)
+{
+    (void)state;
+    stream_first_file(SOURCE_SEMI);
+    assert_int_equal(stats().state, DUMPER_CATCHING_UP);
+    const uint8_t beginning[] = {64, 0, 0, peer->seq, 0, 0xef, 0};
+    peer_send(peer, bytes_of(beginning, sizeof beginning));
+    peer_close(peer);
+    RUN_UNTIL(loop, stats().state == DUMPER_CONNECTING);
+    resume_with(&source_80, false);
+}
+
 /* Answers one round of the monitor's questions. */
 static void tell_monitor(struct peer *asking, const char *status)
 {
@@ -1218,6 +1230,7 @@ int main(void)
         TEST(bad_event_is_retried_more_and_more_slowly),
         TEST(source_closing_before_the_dump_request_is_retried),
         TEST(source_closing_before_an_ack_is_retried_at_once),
+        TEST(source_closing_amid_an_event_is_retried),
         TEST(flags_of_a_source_that_is_off_protect_nothing),
         TEST(failed_storage_ends),
         TEST(stopped_dumper_closes_and_goes_on_where_it_was_when_started),
