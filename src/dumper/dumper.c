@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #define RETRY_FIRST_MS      100u
+#define UNANSWERED_MS       500u /* a try that took longer */
 #define SPACE_CHECK_MS      1000u
 #define SPACE_LEAST         (8u << 20)
 #define HEARTBEATS_MISSED   3u
@@ -44,6 +45,7 @@ struct dumper {
     enum dumper_state state;
     struct ev_timer deadline; /* of the present phase */
     uint32_t retry_ms;
+    uint64_t tried_us; /* when the present try began */
     struct addr_lookup *lookup;
     struct addr_list addrs;
     size_t addr; /* the one being tried */
@@ -156,8 +158,7 @@ static void enter(struct dumper *d, enum dumper_phase phase)
     case PHASE_STREAMING: /* the source may have to look for the position first */
         arm(d, silence_ms(d) > FIRST_PACKET_MIN_MS ? silence_ms(d) : FIRST_PACKET_MIN_MS);
         break;
-    case PHASE_BACKOFF:
-        arm(d, d->retry_ms);
+    case PHASE_BACKOFF: /* armed by back_off */
         break;
     case PHASE_NO_SPACE:
         arm(d, SPACE_CHECK_MS);
@@ -212,13 +213,25 @@ static void note_error(struct dumper *d, const struct err *err)
         log_warn("dumper", "%s", err->text);
 }
 
+/* What a try without an answer took counts as waiting: where packets vanish, the next follows at
+ * once, and a way that is there again is found. */
+static uint32_t wait_ms(const struct dumper *d)
+{
+    uint64_t took = d->phase == PHASE_STREAMING ? 0 : (clock_now_us() - d->tried_us) / 1000;
+    if (took < UNANSWERED_MS)
+        return d->retry_ms;
+    return took + RETRY_FIRST_MS < d->retry_ms ? d->retry_ms - (uint32_t)took : RETRY_FIRST_MS;
+}
+
 static void back_off(struct dumper *d, const struct err *err)
 {
     note_error(d, err);
     set_state(d, DUMPER_CONNECTING);
     if (err->kind == ERR_LONG)
         d->retry_ms = d->opts.retry_max_ms;
+    uint32_t ms = wait_ms(d);
     enter(d, PHASE_BACKOFF);
+    arm(d, ms);
     d->retry_ms = d->retry_ms > d->opts.retry_max_ms / 2 ? d->opts.retry_max_ms : 2 * d->retry_ms;
 }
 
@@ -803,6 +816,7 @@ static void begin(struct dumper *d)
         store_restart(d->opts.store);
     }
     d->read_paused = false;
+    d->tried_us = clock_now_us();
     enter(d, PHASE_SETTLING);
     if (d->from_start)
         store_resume_from_start(d->opts.store);

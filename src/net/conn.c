@@ -19,6 +19,11 @@
 /* Unacknowledged output for so long: the peer is gone. A client may also have stopped to read for a
  * while, and counts as gone then too; servers give it this time. */
 #define SERVER_TIMEOUT_MS 20000u
+/* Between two tries to send the same again, so that a way that is there again is found soon. */
+#define RESEND_MS 1000
+#ifndef TCP_RTO_MAX_MS /* Linux 6.15; before, the option is refused and the waits double */
+#define TCP_RTO_MAX_MS 44
+#endif
 #define CLIENT_TIMEOUT_MS 60000u
 
 enum conn_state {
@@ -124,12 +129,14 @@ static void update_watchers(struct conn *c)
 static void set_socket_options(int fd, unsigned timeout_ms)
 {
     int one = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
+    int resend_ms = RESEND_MS;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &resend_ms, sizeof resend_ms);
 }
 
 /* How a read or write ended; with IO_CLOSED the connection is to be closed for c->reason. */

@@ -971,6 +971,22 @@ static void back_off_doubles_and_the_reason_is_logged_once(void **state)
     assert_int_equal(stats().state, DUMPER_CONNECTING);
 }
 
+static void try_without_an_answer_counts_as_waiting(void **state)
+{
+    (void)state;
+    opts.connect_timeout_ms = 600;
+    start();
+    peer_accept(peer);
+    for (int i = 0; i < 3; i++) {
+        peer_expect_eof(peer);
+        double closed = peer_clock();
+        peer_accept(peer);
+        double waited = peer_clock() - closed;
+        assert_true(waited > 0.09 && waited < 0.3);
+    }
+    assert_int_equal(log_count("no answer within connect_timeout (600 ms)"), 1);
+}
+
 static void refused_login_is_retried_with_the_reason(void **state)
 {
     (void)state;
@@ -1226,6 +1242,7 @@ int main(void)
         TEST(silence_for_three_heartbeats_reconnects),
         TEST(heartbeats_keep_the_connection),
         TEST(back_off_doubles_and_the_reason_is_logged_once),
+        TEST(try_without_an_answer_counts_as_waiting),
         TEST(refused_login_is_retried_with_the_reason),
         TEST(bad_event_is_retried_more_and_more_slowly),
         TEST(source_closing_before_the_dump_request_is_retried),
