@@ -9,12 +9,15 @@
 #ifndef BINLOGD_BASE_MEM_H
 #define BINLOGD_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zeroed memory of n bytes; freed with free(). */
 void *mem_alloc(size_t n);
 void *mem_realloc(void *p, size_t n);
 char *mem_strdup(const char *s);
+/* Ends the process in the same way unless ok: for a call into a library that fails of nothing else. */
+void mem_need(bool ok);
 
 /* Overwrites n bytes in a way that the compiler keeps; for secrets. NULL is accepted. */
 void mem_wipe(void *p, size_t n);

@@ -654,6 +654,15 @@ static void close_parts(struct app *a)
     log_close();
 }
 
+/* libev's own aborts when memory is out. */
+static void *allocate(void *p, long n)
+{
+    if (n)
+        return mem_realloc(p, (size_t)n);
+    free(p);
+    return NULL;
+}
+
 enum app_exit app_run(const char *config_path)
 {
     struct app a = {.config_path = config_path, .started_us = clock_wall_us()};
@@ -665,6 +674,7 @@ enum app_exit app_run(const char *config_path)
         config_free(&a.config);
         return APP_USAGE;
     }
+    ev_set_allocator(allocate);
     a.loop = ev_default_loop(EVFLAG_NOENV);
     start_watchers(&a);
     if (open_parts(&a, &err) < 0) {

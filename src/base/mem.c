@@ -6,12 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *checked(void *p)
+void mem_need(bool ok)
 {
-    if (!p) {
+    if (!ok) {
         fputs("binlogd: out of memory\n", stderr);
         _exit(1);
     }
+}
+
+static void *checked(void *p)
+{
+    mem_need(p);
     return p;
 }
 

@@ -10,6 +10,6 @@ void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    BUG_ON(pthread_create(thread, NULL, run, arg) != 0);
+    mem_need(pthread_create(thread, NULL, run, arg) == 0);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }

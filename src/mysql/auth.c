@@ -14,8 +14,8 @@
 static void digest(const EVP_MD *md, uint8_t *out, struct bytes a, struct bytes b)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    BUG_ON(!ctx || !EVP_DigestInit_ex(ctx, md, NULL) || !EVP_DigestUpdate(ctx, a.p, a.n) ||
-           !EVP_DigestUpdate(ctx, b.p, b.n) || !EVP_DigestFinal_ex(ctx, out, NULL));
+    mem_need(ctx && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, a.p, a.n) &&
+             EVP_DigestUpdate(ctx, b.p, b.n) && EVP_DigestFinal_ex(ctx, out, NULL));
     EVP_MD_CTX_free(ctx);
 }
 
@@ -156,7 +156,7 @@ static struct auth_rsa_key *rsa_key_of(EVP_PKEY *pair)
     key->pair = pair;
     BIO *bio = BIO_new(BIO_s_mem());
     char *pem = NULL;
-    BUG_ON(!bio || PEM_write_bio_PUBKEY(bio, pair) != 1);
+    mem_need(bio && PEM_write_bio_PUBKEY(bio, pair) == 1);
     long n = BIO_get_mem_data(bio, &pem);
     wr_bytes(&key->public_pem, bytes_of(pem, (size_t)n));
     BIO_free(bio);
@@ -167,7 +167,7 @@ struct auth_rsa_key *auth_rsa_key_new(void)
 {
     ERR_clear_error();
     EVP_PKEY *pair = EVP_RSA_gen(RSA_BITS);
-    BUG_ON(!pair);
+    mem_need(pair);
     return rsa_key_of(pair);
 }
 

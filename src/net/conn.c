@@ -242,7 +242,7 @@ static void feed_early(struct conn *c)
 {
     BIO *early = BIO_new(BIO_s_mem());
     int n = (int)(c->in_end - c->in_off);
-    BUG_ON(!early || BIO_write(early, c->in + c->in_off, n) != n);
+    mem_need(early && BIO_write(early, c->in + c->in_off, n) == n);
     SSL_set0_rbio(c->ssl, early);
     c->tls_early = true;
     c->in_off = c->in_end = 0;

@@ -82,7 +82,7 @@ static struct tls *tls_new(const SSL_METHOD *method, enum tls_verify verify)
     struct tls *t = mem_alloc(sizeof *t);
     t->verify = verify;
     t->ctx = SSL_CTX_new(method);
-    BUG_ON(!t->ctx);
+    mem_need(t->ctx);
     SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
     SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                  SSL_MODE_RELEASE_BUFFERS);
@@ -156,8 +156,8 @@ struct tls *tls_server_new_self_signed(void)
     struct tls *t = tls_new_server(TLS_VERIFY_NONE);
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = key ? make_certificate(key) : NULL;
-    BUG_ON(!x || SSL_CTX_use_certificate(t->ctx, x) != 1 ||
-           SSL_CTX_use_PrivateKey(t->ctx, key) != 1);
+    mem_need(x && SSL_CTX_use_certificate(t->ctx, x) == 1 &&
+             SSL_CTX_use_PrivateKey(t->ctx, key) == 1);
     X509_free(x);
     EVP_PKEY_free(key);
     return t;
@@ -189,7 +189,7 @@ SSL *tls_session(struct tls *t, const char *host, struct err *err)
 {
     ERR_clear_error();
     SSL *ssl = SSL_new(t->ctx);
-    BUG_ON(!ssl);
+    mem_need(ssl);
     if (t->server) {
         SSL_set_accept_state(ssl);
         return ssl;
