@@ -23,7 +23,7 @@ class Cuts(Case):
     commits run (O1, O2), and go through one-byte segments and 200 ms of delay each way.
     """
 
-    short_rounds = 100
+    short_rounds = 60
     long_rounds = 60000
     round_limit_s = 2
 

@@ -48,7 +48,7 @@ class HostileSource(Case):
             measured.wait(20)
             misbehave(connection, log)
 
-        with FakeSource(script) as source, Binlogd(source) as daemon:
+        with FakeSource(script) as source, Binlogd(source, heartbeat_period=1) as daemon:
             lab.wait_until(lambda: acked or source.errors, 20, "the first ACK")
             first = rss_kb(daemon)
             measured.set()
