@@ -90,7 +90,10 @@ static int compare_stored(struct journal *j, struct bytes data, uint64_t pos, st
         size_t n = data.n < sizeof stored ? data.n : sizeof stored, got;
         if (fs_pread_full(j->opts.fs, j->fd, stored, n, (off_t)pos, &got, err) < 0)
             return err_prefix(err, "cannot compare %s", j->now.name.text);
-        if (got < n || memcmp(stored, data.p, n) != 0)
+        if (got < n)
+            return err_kind_set(err, ERR_CORRUPT, "%s ends at %llu, before what was durable",
+                                j->now.name.text, (unsigned long long)(pos + got));
+        if (memcmp(stored, data.p, n) != 0)
             return err_kind_set(err, ERR_DIVERGED,
                                 "the source sends other bytes for %s at %llu than are stored here: "
                                 "it was reset or restored, or is another server",

@@ -104,6 +104,8 @@ static int good_event_behind(struct window *r, const struct fde *f, uint64_t off
         struct bytes b;
         if (window_get(r, o, EVENT_HEADER, &b, err) < 0)
             return -1;
+        if (b.n < EVENT_HEADER) /* the file has become shorter */
+            break;
         struct event_header h;
         event_header_decode(&h, b.p);
         if (h.log_pos != (uint32_t)(o + h.length) || h.length < EVENT_HEADER || h.type == 0)
@@ -188,9 +190,8 @@ static void note_maria(struct scan *s, struct open *open, const struct event_hea
     if (h->type == EVENT_MARIADB_GTID) {
         if (maria_gtid_decode(&open->maria, &flags, h, body, &ignored) < 0)
             open->maria.seq = 0;
-    } else if (h->type == EVENT_MARIADB_GTID_LIST &&
-               maria_state_decode(&s->maria, body, &ignored)) {
-        maria_state_clear(&s->maria);
+    } else if (h->type == EVENT_MARIADB_GTID_LIST) {
+        (void)maria_state_decode(&s->maria, body, &ignored);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct bytes check_unhex(const char *hex)
@@ -47,6 +48,23 @@ void check_rmdir(char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
+}
+
+void check_limit_fds(int more)
+{
+    static struct rlimit before;
+    int fds[8];
+    if (more < 0) {
+        BUG_ON(setrlimit(RLIMIT_NOFILE, &before) < 0);
+        return;
+    }
+    BUG_ON(more >= (int)COUNT_OF(fds) || getrlimit(RLIMIT_NOFILE, &before) < 0);
+    for (int i = 0; i <= more; i++)
+        BUG_ON((fds[i] = dup(STDIN_FILENO)) < 0); /* always the lowest number that is free */
+    for (int i = 0; i <= more; i++)
+        close(fds[i]);
+    struct rlimit limit = {(rlim_t)fds[more], before.rlim_max};
+    BUG_ON(setrlimit(RLIMIT_NOFILE, &limit) < 0);
 }
 
 uint8_t *check_data(const char *name, size_t *n)

@@ -27,6 +27,8 @@ struct bytes check_unhex(const char *hex);
  */
 char *check_mkdir(void);
 void check_rmdir(char *path);
+/* Lets the process open so many descriptors more, at most 7; -1: as many as before. */
+void check_limit_fds(int more);
 /* The content of tests/data/NAME; free() it. */
 uint8_t *check_data(const char *name, size_t *n);
 

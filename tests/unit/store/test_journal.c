@@ -220,19 +220,42 @@ static void journal_many_targets_keep_their_order(void **state)
 static struct {
     sem_t entered;
     sem_t go;
+    enum faultfs_op op;
     bool armed;
 } gate;
 
-static void hold_fdatasync(void *ctx, enum faultfs_op op, const char *name)
+static void hold_call(void *ctx, enum faultfs_op op, const char *name)
 {
     (void)ctx;
     (void)name;
-    if (op != FAULTFS_FDATASYNC || !gate.armed)
+    if (op != gate.op || !gate.armed)
         return;
     gate.armed = false;
     sem_post(&gate.entered);
     while (sem_wait(&gate.go) < 0)
         continue;
+}
+
+/* The next such call waits until sem_post(&gate.go). */
+static void arm_gate(enum faultfs_op op)
+{
+    sem_init(&gate.entered, 0, 0);
+    sem_init(&gate.go, 0, 0);
+    gate.op = op;
+    gate.armed = true;
+    faultfs_hook(hold_call, NULL);
+}
+
+static void wait_entered(void)
+{
+    while (sem_wait(&gate.entered) < 0)
+        continue;
+}
+
+static void destroy_gate(void)
+{
+    sem_destroy(&gate.entered);
+    sem_destroy(&gate.go);
 }
 
 static void journal_many_publishes_in_a_slow_sync_share_the_next(void **state)
@@ -242,17 +265,13 @@ static void journal_many_publishes_in_a_slow_sync_share_the_next(void **state)
     create("a.000001", NULL);
     put("0");
     assert_true(drain());
-    sem_init(&gate.entered, 0, 0);
-    sem_init(&gate.go, 0, 0);
-    gate.armed = true;
-    faultfs_hook(hold_fdatasync, NULL);
+    arm_gate(FAULTFS_FDATASYNC);
     journal_stats(t.j, &before);
     uint64_t syncs = faultfs_count(FAULTFS_BIT(FAULTFS_FDATASYNC));
     put("1");
     journal_publish(t.j);
     journal_hurry(t.j);
-    while (sem_wait(&gate.entered) < 0)
-        continue;
+    wait_entered();
     for (int i = 0; i < 100; i++) {
         put("x");
         journal_publish(t.j);
@@ -266,8 +285,7 @@ static void journal_many_publishes_in_a_slow_sync_share_the_next(void **state)
     assert_int_equal(after.queue, 0);
     assert_int_equal(faultfs_count(FAULTFS_BIT(FAULTFS_FDATASYNC)) - syncs, 2);
     assert_int_equal(after.syncs.count - before.syncs.count, 2);
-    sem_destroy(&gate.entered);
-    sem_destroy(&gate.go);
+    destroy_gate();
 }
 
 /* Nobody waits for these: they are synced together, but soon. */
@@ -406,6 +424,20 @@ static void journal_existing_file_shorter_than_known_corrupt(void **state)
     assert_string_equal(t.err.text, "a.000001 has 5 bytes, but 10 were durable");
 }
 
+static void journal_existing_file_become_shorter_corrupt(void **state)
+{
+    (void)state;
+    write_file("a.000001", "0123456789");
+    reopen("a.000001", 6, 10);
+    assert_true(drain());
+    write_file("a.000001", "01234567");
+    put("6789");
+    assert_false(drain());
+    assert_int_equal(t.err.kind, ERR_CORRUPT);
+    assert_string_equal(t.err.text, "a.000001 ends at 8, before what was durable");
+    assert_file("a.000001", "01234567");
+}
+
 static void journal_create_existing_diverged_left_alone(void **state)
 {
     (void)state;
@@ -490,6 +522,20 @@ static void journal_failed_sync_is_an_io_error_whatever_the_errno(void **state)
     assert_false(drain());
     assert_int_equal(t.err.kind, ERR_IO);
     assert_non_null(strstr(t.err.text, "cannot fdatasync a.000001: "));
+}
+
+static void journal_without_descriptors_fails_before_the_file(void **state)
+{
+    (void)state;
+    check_limit_fds(0);
+    create("a.000001", "./a.000001\n");
+    put("text");
+    bool good = drain();
+    check_limit_fds(-1);
+    assert_false(good);
+    assert_int_equal(t.err.kind, ERR_IO);
+    assert_non_null(strstr(t.err.text, "cannot hold the directory of a.000001: "));
+    assert_false(exists("a.000001"));
 }
 
 static uint64_t cpu_us(void)
@@ -601,6 +647,48 @@ static void journal_bound_noted_soon_and_at_the_end(void **state)
     (void)state;
 }
 
+/* The thread looks at the bound after the index, and has no directory then. */
+static void ask_bound_before_a_switch(void)
+{
+    struct journal_indexed indexed;
+    struct binfile_name name = name_of("a.000001");
+    struct journal_index index = {t.dirfd, name, mem_strdup("")};
+    journal_bound(t.j, &name, 3);
+    uint64_t asked = journal_index(t.j, &index);
+    do {
+        wait_wake();
+        journal_indexed(t.j, &indexed);
+    } while (indexed.durable < asked);
+    assert_false(exists(WATERMARK_FILE));
+}
+
+static void journal_bound_before_a_switch_noted_when_there_is_a_directory(void **state)
+{
+    (void)state;
+    struct watermark mark;
+    ask_bound_before_a_switch();
+    create("a.000001", NULL);
+    put("text");
+    assert_true(drain());
+    journal_free(t.j);
+    t.j = NULL;
+    watermark_read(&mark, fs_posix(), t.dirfd);
+    assert_string_equal(mark.name.text, "a.000001");
+    assert_int_equal(mark.pos, 3);
+}
+
+static void journal_bound_without_a_directory_noted_nowhere(void **state)
+{
+    (void)state;
+    ask_bound_before_a_switch();
+    faultfs_record(FAULTFS_ALL);
+    journal_free(t.j);
+    t.j = NULL;
+    char *record = faultfs_recorded();
+    assert_string_equal(record, "");
+    free(record);
+}
+
 static void journal_directory_closed_after_the_switch_is_no_harm(void **state)
 {
     (void)state;
@@ -706,19 +794,15 @@ static void journal_index_keeps_its_place_among_switches(void **state)
 {
     (void)state;
     struct journal_indexed indexed;
-    sem_init(&gate.entered, 0, 0);
-    sem_init(&gate.go, 0, 0);
     create("a.000001", "1");
     put("one");
     assert_true(drain());
     faultfs_record(FAULTFS_BIT(FAULTFS_PWRITEV));
-    gate.armed = true;
-    faultfs_hook(hold_fdatasync, NULL);
+    arm_gate(FAULTFS_FDATASYNC);
     put("more");
     journal_publish(t.j);
     journal_hurry(t.j);
-    while (sem_wait(&gate.entered) < 0)
-        continue;
+    wait_entered();
     create("a.000002", "22");
     put("two");
     (void)ask_index("forgotten");
@@ -737,8 +821,53 @@ static void journal_index_keeps_its_place_among_switches(void **state)
                                 "pwritev a.index.tmp 0 4\n");
     free(record);
     assert_file("a.index", "4444");
-    sem_destroy(&gate.entered);
-    sem_destroy(&gate.go);
+    destroy_gate();
+}
+
+/* What is written and not yet synced comes first, though nobody hurries: here the rest of it stands
+ * at the ring's beginning. */
+static void journal_index_waits_for_the_sync_of_what_is_written(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    static char text[RING - 10 + 1];
+    fill(text, RING - 10, 1);
+    create("a.000001", NULL);
+    put(text);
+    assert_true(drain());
+    faultfs_record(FAULTFS_BIT(FAULTFS_PWRITEV) | FAULTFS_BIT(FAULTFS_FDATASYNC));
+    arm_gate(FAULTFS_PWRITEV);
+    put("01234567890123456789");
+    journal_publish(t.j);
+    wait_entered();
+    uint64_t asked = ask_index("22");
+    sem_post(&gate.go);
+    assert_true(index_replaced(asked, &indexed));
+    char *record = faultfs_recorded();
+    assert_string_equal(record, "pwritev a.000001 4086 10\n"
+                                "pwritev a.000001 4096 10\n"
+                                "fdatasync a.000001\n"
+                                "pwritev a.index.tmp 0 2\n");
+    free(record);
+    destroy_gate();
+}
+
+static void journal_index_after_a_failure_not_replaced(void **state)
+{
+    (void)state;
+    struct journal_indexed indexed;
+    create("a.000001", "1");
+    put("one");
+    assert_true(drain());
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_FDATASYNC), EIO, FAULTFS_ONCE);
+    put("two");
+    assert_false(drain());
+    (void)ask_index("22");
+    assert_int_equal(journal_stop(t.j, &t.err), -1);
+    journal_indexed(t.j, &indexed);
+    assert_int_equal(indexed.durable, 0);
+    assert_int_equal(indexed.refused, 0);
+    assert_file("a.index", "1");
 }
 
 static void journal_index_without_room_refused_and_no_failure(void **state)
@@ -829,20 +958,26 @@ int main(void)
         TEST(journal_existing_file_equal_bytes_compared_then_appended),
         TEST(journal_existing_file_other_bytes_diverged_nothing_written),
         TEST(journal_existing_file_shorter_than_known_corrupt),
+        TEST(journal_existing_file_become_shorter_corrupt),
         TEST(journal_create_existing_diverged_left_alone),
         TEST(journal_create_symbolic_link_not_followed),
         TEST(journal_disk_full_then_restart_goes_on),
         TEST(journal_restart_forgets_waiting_targets),
         TEST(journal_failed_sync_is_an_io_error_whatever_the_errno),
+        TEST(journal_without_descriptors_fails_before_the_file),
         TEST(journal_failed_thread_sleeps),
         TEST(journal_eio_of_each_call_is_final),
         TEST(journal_bound_noted_soon_and_at_the_end),
+        TEST(journal_bound_before_a_switch_noted_when_there_is_a_directory),
+        TEST(journal_bound_without_a_directory_noted_nowhere),
         TEST(journal_directory_closed_after_the_switch_is_no_harm),
         TEST(journal_free_makes_what_was_published_durable),
         TEST(journal_stop_tells_that_the_last_sync_failed),
         TEST(journal_stop_syncs_what_was_published),
         TEST(journal_index_replaced_when_all_is_synced),
         TEST(journal_index_keeps_its_place_among_switches),
+        TEST(journal_index_waits_for_the_sync_of_what_is_written),
+        TEST(journal_index_after_a_failure_not_replaced),
         TEST(journal_index_without_room_refused_and_no_failure),
         TEST(journal_index_eio_of_each_call_fails_the_journal),
         TEST(journal_index_replaced_while_the_disk_is_full),

@@ -95,25 +95,42 @@ static void scan_whole_file_clean(void **state)
     }
 }
 
+static void assert_gtids(const char *want)
+{
+    struct buf text;
+    buf_init(&text);
+    gtid_set_format(&scan.gtids, &text);
+    wr_u8(&text, 0);
+    assert_string_equal((const char *)text.data, want);
+    buf_fini(&text);
+}
+
 static void scan_gtids_are_those_up_to_the_last_transaction(void **state)
 {
     (void)state;
-    struct buf text;
     size_t n;
     uint8_t *p = check_data(files[0], &n);
-    buf_init(&text);
     scan_image(bytes_of(p, 1400), 0);
     assert_int_equal(scan.verdict, SCAN_TORN);
     assert_int_equal(scan.trx_end, 1246);
     assert_int_equal(scan.last_start, 1215);
     assert_int_equal(scan.valid_end, 1379);
-    gtid_set_format(&scan.gtids, &text);
-    wr_u8(&text, 0);
-    assert_string_equal((const char *)text.data,
-                        "00000000-0000-0000-0000-000000000001:100,"
-                        "5960727b-e4bf-11f1-8f36-02fc00000001:1-335,"
-                        "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-2:5:9223372036854775806");
-    buf_fini(&text);
+    assert_gtids("00000000-0000-0000-0000-000000000001:100,"
+                 "5960727b-e4bf-11f1-8f36-02fc00000001:1-335,"
+                 "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-2:5:9223372036854775806");
+    scan_fini(&scan);
+    free(p);
+}
+
+static void scan_tagged_gtids_are_noted(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *p = check_data("binlog/9.7-tagged.binlog", &n);
+    scan_image(bytes_of(p, 1395), 0); /* up to the second of the three tags */
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_gtids("8ce63931-e4d8-11f1-9a8e-02fc00000001:1-3:tag:1,"
+                 "ffeeddcc-bbaa-9988-8081-7f8001020300:tag_2:63");
     scan_fini(&scan);
     free(p);
 }
@@ -210,6 +227,26 @@ static void scan_flipped_byte_in_the_last_event_torn_above_the_bound(void **stat
     p[780] ^= 1;
     assert_int_equal(verdict_of(bytes_of(p, n), 764), SCAN_TORN);
     assert_int_equal(verdict_of(bytes_of(p, n), 765), SCAN_CORRUPT);
+    free(p);
+}
+
+/* What follows the first bad event has to be good itself to tell that it was written. */
+static void scan_two_bad_events_in_succession(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *p = check_data(files[2], &n);
+    p[700] ^= 1; /* in Write_rows */
+    p[740] ^= 1; /* in Xid, before Stop at 764 */
+    scan_image(bytes_of(p, n), 0);
+    assert_int_equal(scan.verdict, SCAN_CORRUPT);
+    scan_fini(&scan);
+    p[780] ^= 1;
+    scan_image(bytes_of(p, n), 0);
+    assert_int_equal(scan.verdict, SCAN_TORN);
+    assert_string_equal(scan.reason, "a wrong CRC in a Write_rows event at 693");
+    assert_int_equal(scan.trx_end, 518);
+    scan_fini(&scan);
     free(p);
 }
 
@@ -311,6 +348,32 @@ static void scan_checksum_none_follows_the_headers(void **state)
         assert_int_equal(scan.verdict, scan.valid_end == len ? SCAN_CLEAN : SCAN_TORN);
         scan_fini(&scan);
     }
+    free(p);
+}
+
+/* A Format_description has a CRC there too. */
+static void scan_checksum_none_format_in_the_midst_has_a_crc(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *p = check_data(CHECKSUM_NONE, &n);
+    uint32_t length = le32(p + EVENT_MAGIC_LEN + 9);
+    uint8_t *image = mem_alloc(n + length), *format = image + n;
+    memcpy(image, p, n);
+    memcpy(format, p + EVENT_MAGIC_LEN, length);
+    put_le32(format + 13, (uint32_t)(n + length));
+    put_le32(format + length - EVENT_CRC, event_crc32(0, bytes_of(format, length - EVENT_CRC)));
+    scan_image(bytes_of(image, n + length), 0);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_int_equal(scan.trx_end, n + length);
+    scan_fini(&scan);
+    format[30] ^= 1;
+    scan_image(bytes_of(image, n + length), 0);
+    assert_int_equal(scan.verdict, SCAN_TORN);
+    assert_int_equal(scan.trx_end, n);
+    assert_int_equal(strncmp(scan.reason, "a wrong CRC in a Format_desc", 28), 0);
+    scan_fini(&scan);
+    free(image);
     free(p);
 }
 
@@ -437,6 +500,163 @@ static void scan_past_the_wrap_of_log_pos_clean(void **state)
     close(fd);
 }
 
+/* An event that begins with the bad place's own sector and ends with another. */
+static void scan_good_event_at_a_sectors_begin_after_damage(void **state)
+{
+    (void)state;
+    uint64_t off;
+    uint8_t zeros[512] = {0}, byte = 0xff;
+    int fd = file_with_format(&off);
+    append_event(fd, off, EVENT_TABLE_MAP, bytes_of("\1\2\3\4\5\6\7\10", 8), 512 - 194);
+    append_event(fd, 512, EVENT_XID, bytes_of("\1\2\3\4\5\6\7\10", 8), 31);
+    assert_int_equal(pwrite(fd, &byte, 1, 300), 1);
+    scan_fd(fd, SCAN_BEHIND_BOUND);
+    assert_int_equal(scan.verdict, SCAN_CORRUPT);
+    scan_fini(&scan);
+    assert_int_equal(pwrite(fd, zeros, 512 - 194, 194), 512 - 194);
+    scan_fd(fd, SCAN_BEHIND_BOUND);
+    assert_int_equal(scan.verdict, SCAN_TORN);
+    assert_int_equal(scan.trx_end, 194);
+    scan_fini(&scan);
+    close(fd);
+}
+
+/* The 64 MiB behind a bad place are searched, not more. */
+static void scan_good_event_far_behind_a_bad_place(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip();
+#endif
+    static const struct {
+        uint64_t before_the_end;
+        enum scan_verdict verdict;
+    } cases[] = {{31, SCAN_CORRUPT}, {18, SCAN_TORN}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint64_t off;
+        int fd = file_with_format(&off);
+        append_event(fd, off + (64u << 20) - cases[i].before_the_end, EVENT_XID,
+                     bytes_of("\1\2\3\4\5\6\7\10", 8), 31);
+        scan_fd(fd, 0);
+        assert_int_equal(scan.verdict, cases[i].verdict);
+        assert_int_equal(scan.trx_end, 194);
+        scan_fini(&scan);
+        close(fd);
+    }
+}
+
+/* ---- events with a right CRC and a wrong body ---- */
+
+static void scan_format_that_cannot_be_read_is_a_bad_place(void **state)
+{
+    (void)state;
+    size_t n;
+    uint8_t *p = check_data(files[0], &n);
+    uint8_t *format = p + EVENT_MAGIC_LEN;
+    uint32_t length = le32(format + 9);
+    format[EVENT_HEADER] = 3; /* the version */
+    put_le32(format + length - EVENT_CRC, event_crc32(0, bytes_of(format, length - EVENT_CRC)));
+    scan_image(bytes_of(p, EVENT_MAGIC_LEN + length), 0);
+    assert_int_equal(scan.verdict, SCAN_TORN);
+    assert_false(scan.has_format);
+    assert_int_equal(scan.trx_end, 0);
+    assert_string_equal(scan.reason,
+                        "binary log version 3 with headers of 19 bytes, not 4 with 19 at 4");
+    scan_fini(&scan);
+    free(p);
+}
+
+static void scan_gtid_that_cannot_be_read_is_none(void **state)
+{
+    (void)state;
+    uint8_t ones[42];
+    uint64_t off;
+    int fd = file_with_format(&off);
+    memset(ones, 0xff, sizeof ones); /* with a number that is none */
+    scan_fd(fd, 0);
+    struct gtid_set before = scan.gtids;
+    gtid_set_init(&scan.gtids);
+    scan_fini(&scan);
+    off = append_event(fd, off, EVENT_GTID, bytes_of(ones, sizeof ones), 65);
+    off = append_trx(fd, off, 100);
+    scan_fd(fd, off);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_int_equal(scan.trx_end, off);
+    assert_true(gtid_set_equal(&scan.gtids, &before));
+    scan_fini(&scan);
+    gtid_set_fini(&before);
+    close(fd);
+}
+
+/* Its format description says that these events may be as short as their headers. */
+static int maria_file_with_format(uint64_t *off)
+{
+    size_t n;
+    uint8_t *p = check_data("binlog/mariadb-10.11-domains.binlog", &n);
+    uint8_t *format = p + EVENT_MAGIC_LEN;
+    uint32_t length = le32(format + 9);
+    format[EVENT_HEADER + 57 + EVENT_MARIADB_GTID - 1] = 0;
+    format[EVENT_HEADER + 57 + EVENT_MARIADB_GTID_LIST - 1] = 0;
+    put_le32(format + length - EVENT_CRC, event_crc32(0, bytes_of(format, length - EVENT_CRC)));
+    *off = EVENT_MAGIC_LEN + length;
+    int fd = memory_file();
+    assert_int_equal(pwrite(fd, p, *off, 0), *off);
+    free(p);
+    return fd;
+}
+
+static void scan_maria_gtid_that_cannot_be_read_is_none(void **state)
+{
+    (void)state;
+    uint64_t off;
+    int fd = maria_file_with_format(&off);
+    /* a number, but no domain */
+    off = append_event(fd, off, EVENT_MARIADB_GTID, bytes_of("\7\0\0\0\0\0\0\0", 8), 31);
+    off = append_trx(fd, off, 100);
+    scan_fd(fd, off);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_int_equal(scan.trx_end, off);
+    assert_int_equal(scan.maria.n, 0);
+    scan_fini(&scan);
+    close(fd);
+}
+
+static void scan_gtid_list_that_cannot_be_read_is_empty(void **state)
+{
+    (void)state;
+    static const uint8_t one[4 + 16] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+    uint64_t off;
+    int fd = maria_file_with_format(&off);
+    off = append_event(fd, off, EVENT_MARIADB_GTID_LIST, bytes_of(one, sizeof one),
+                       EVENT_HEADER + sizeof one + EVENT_CRC);
+    scan_fd(fd, off);
+    assert_int_equal(scan.maria.n, 1);
+    scan_fini(&scan);
+    off = append_event(fd, off, EVENT_MARIADB_GTID_LIST, bytes_of("\5\0\0\0", 4), 27);
+    scan_fd(fd, off);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_int_equal(scan.maria.n, 0);
+    scan_fini(&scan);
+    close(fd);
+}
+
+/* The stream takes one of this size into the file without reading it, too. */
+static void scan_previous_gtids_longer_than_the_window_is_not_read(void **state)
+{
+    (void)state;
+    uint64_t off;
+    int fd = file_with_format(&off);
+    assert_int_equal(ftruncate(fd, 123), 0);
+    off = append_event(fd, 123, EVENT_PREVIOUS_GTIDS, bytes_of("", 0), (4u << 20) + 1);
+    scan_fd(fd, off);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    assert_int_equal(scan.trx_end, off);
+    assert_false(scan.has_previous_gtids);
+    assert_true(gtid_set_empty(&scan.gtids));
+    scan_fini(&scan);
+    close(fd);
+}
+
 /* ---- the file itself ---- */
 
 static ssize_t failing_pread(int fd, void *buf, size_t n, off_t off)
@@ -453,13 +673,30 @@ static int failing_fstat(int fd, struct stat *st)
     return -1;
 }
 
+static void damage(int fd, uint64_t at)
+{
+    uint8_t byte;
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= 0x20;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+}
+
 static unsigned reads_left;
+static bool ended;
 
 static ssize_t pread_failing_in_time(int fd, void *buf, size_t n, off_t off)
 {
     if (reads_left-- == 0)
         return failing_pread(fd, buf, n, off);
     return pread(fd, buf, n, off);
+}
+
+static ssize_t pread_ending_in_time(int fd, void *buf, size_t n, off_t off)
+{
+    ssize_t got = ended ? 0 : pread(fd, buf, n, off);
+    if (got > 0)
+        ended = reads_left-- == 0;
+    return ended ? 0 : got;
 }
 
 /* How many reads a scan of the file makes; each of them fails once. */
@@ -480,17 +717,55 @@ static unsigned fail_each_read(int fd)
 static void scan_each_read_fails_is_an_io_error(void **state)
 {
     (void)state;
-    static const uint32_t lengths[] = {(4u << 20) - 194 - 31, (4u << 20) - 10, 9u << 20};
-    uint8_t bad = 1;
-    uint64_t off;
-    int fd = file_with_format(&off);
+    /* Whole in the window, across its end, and with a CRC behind it. */
+    static const uint32_t lengths[] = {(4u << 20) - 194 - 31, (4u << 20) - 10, (8u << 20) + 4,
+                                       3u << 20,              3u << 20,        9u << 20};
+    uint64_t begin[COUNT_OF(lengths) + 1];
+    int fd = file_with_format(&begin[0]);
     for (size_t i = 0; i < COUNT_OF(lengths); i++)
-        off = append_trx(fd, off, lengths[i]);
+        begin[i + 1] = append_trx(fd, begin[i], lengths[i]);
     unsigned reads = fail_each_read(fd);
     assert_true(reads > 4);
     /* What good stands behind the bad place is looked for then, and sectors of zeros before it. */
-    assert_int_equal(pwrite(fd, &bad, 1, (off_t)off - (9 << 20)), 1);
+    damage(fd, begin[5] + 31);
     assert_true(fail_each_read(fd) > reads);
+    /* The first good event goes past the window's end. */
+    damage(fd, begin[3] + 31);
+    damage(fd, begin[4] - 10);
+    assert_true(fail_each_read(fd) > 0);
+    assert_int_equal(scan.verdict, SCAN_CORRUPT);
+    assert_int_equal(scan.valid_end, begin[3]);
+    close(fd);
+}
+
+/* Another process may cut the file meanwhile. */
+static unsigned end_the_file_at_each_read(int fd)
+{
+    struct fs fs = *fs_posix();
+    fs.pread = pread_ending_in_time;
+    for (unsigned n = 0;; n++) {
+        reads_left = n;
+        ended = false;
+        assert_int_equal(scan_file(&scan, &fs, fd, 0, &err), 0);
+        scan_fini(&scan);
+        if (!ended)
+            return n;
+        assert_int_not_equal(scan.verdict, SCAN_CLEAN);
+    }
+}
+
+static void scan_file_that_ends_early_at_each_read_is_not_clean(void **state)
+{
+    (void)state;
+    uint64_t off;
+    int fd = file_with_format(&off);
+    uint64_t second = append_trx(fd, off, (8u << 20) + 4);
+    append_trx(fd, second, 9u << 20);
+    unsigned reads = end_the_file_at_each_read(fd);
+    assert_int_equal(scan.verdict, SCAN_CLEAN);
+    damage(fd, second + 31);
+    assert_true(end_the_file_at_each_read(fd) > reads);
+    assert_int_equal(scan.verdict, SCAN_CORRUPT);
     close(fd);
 }
 
@@ -516,19 +791,30 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan_whole_file_clean),
         cmocka_unit_test(scan_gtids_are_those_up_to_the_last_transaction),
+        cmocka_unit_test(scan_tagged_gtids_are_noted),
         cmocka_unit_test(scan_every_truncation_torn_at_the_right_boundary),
         cmocka_unit_test(scan_shorter_than_the_bound_corrupt),
         cmocka_unit_test(scan_each_flipped_byte_below_the_bound_corrupt),
         cmocka_unit_test(scan_each_flipped_byte_before_good_events_corrupt),
         cmocka_unit_test(scan_flipped_byte_in_the_last_event_torn_above_the_bound),
+        cmocka_unit_test(scan_two_bad_events_in_succession),
         cmocka_unit_test(scan_first_event_missing_torn_without_an_end),
         cmocka_unit_test(scan_zero_filled_tail_torn),
         cmocka_unit_test(scan_unwritten_sector_before_good_events_torn_above_a_bound_only),
         cmocka_unit_test(scan_checksum_none_follows_the_headers),
+        cmocka_unit_test(scan_checksum_none_format_in_the_midst_has_a_crc),
         cmocka_unit_test(scan_events_around_the_window_clean),
         cmocka_unit_test(scan_long_event_damaged_or_torn),
         cmocka_unit_test(scan_past_the_wrap_of_log_pos_clean),
+        cmocka_unit_test(scan_good_event_at_a_sectors_begin_after_damage),
+        cmocka_unit_test(scan_good_event_far_behind_a_bad_place),
+        cmocka_unit_test(scan_format_that_cannot_be_read_is_a_bad_place),
+        cmocka_unit_test(scan_gtid_that_cannot_be_read_is_none),
+        cmocka_unit_test(scan_maria_gtid_that_cannot_be_read_is_none),
+        cmocka_unit_test(scan_gtid_list_that_cannot_be_read_is_empty),
+        cmocka_unit_test(scan_previous_gtids_longer_than_the_window_is_not_read),
         cmocka_unit_test(scan_each_read_fails_is_an_io_error),
+        cmocka_unit_test(scan_file_that_ends_early_at_each_read_is_not_clean),
         cmocka_unit_test(scan_unreadable_file_is_an_io_error),
     };
     return RUN_TESTS(tests);
