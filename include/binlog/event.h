@@ -56,6 +56,7 @@ enum event_type {
 
 /* Header flags. */
 #define EVENT_FLAG_IN_USE     0x0001 /* of a format description: the file was not closed */
+#define EVENT_FLAG_NO_USE     0x0008 /* a statement that needs no USE of its database before it */
 #define EVENT_FLAG_ARTIFICIAL 0x0020 /* made by the dump thread, in no file */
 #define EVENT_FLAG_IGNORABLE  0x0080
 

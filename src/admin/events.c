@@ -14,20 +14,25 @@
 #define WINDOW   (1u << 20)
 #define INFO_MAX 4096u /* bytes of a statement that are shown */
 
+/* Flags of rows events, as MySQL 9.7 names them. */
+#define ROWS_END      0x01
+#define ROWS_SQL_KEYS 0x10
+
 struct walk {
     const struct events_request *r;
     struct fde format;
     struct window window;
 };
 
-static void query_info(struct buf *info, const struct fde *f, struct bytes event)
+static void query_info(struct buf *info, const struct fde *f, const struct event_header *h,
+                       struct bytes event)
 {
     struct bytes text;
     struct err ignored;
     if (event_query_text(&text, f, event, &ignored) < 0)
         return;
     struct bytes database = event_query_database(f, event);
-    if (database.n) {
+    if (database.n && !(h->flags & EVENT_FLAG_NO_USE)) {
         wr_str(info, "use `");
         wr_bytes(info, database);
         wr_str(info, "`; ");
@@ -65,7 +70,9 @@ static void table_info(struct buf *info, const struct event_header *h, struct by
     uint16_t flags = rd_u16(&r);
     wr_fmt(info, "table_id: %" PRIu64, id);
     if (h->type != EVENT_TABLE_MAP) {
-        wr_str(info, flags & 1 ? " flags: STMT_END_F" : "");
+        wr_str(info, flags & ROWS_END ? " flags: STMT_END_F" : "");
+        if ((flags & ROWS_END) && (flags & ROWS_SQL_KEYS)) /* apart it was not seen */
+            wr_str(info, " USE_SQL_FOREIGN_KEY_F");
         return;
     }
     struct bytes database = rd_bytes(&r, rd_u8(&r));
@@ -99,7 +106,7 @@ static void describe(struct buf *info, const struct walk *w, const struct event_
         wr_fmt(info, "Server ver: %s, Binlog ver: 4", w->format.server_version);
         break;
     case EVENT_QUERY:
-        query_info(info, &w->format, event);
+        query_info(info, &w->format, h, event);
         break;
     case EVENT_GTID:
     case EVENT_GTID_TAGGED:

@@ -9,7 +9,6 @@
 #define QUERY_STATUS   (QUERY_FIXED - 2)
 #define STATUS_ZONE    5      /* status variable: a text, here an empty time zone to fill space */
 #define VAR_FIXED      5      /* name length 4, NULL flag 1 */
-#define FLAG_NO_USE    0x0008 /* no USE is printed before it */
 #define FLAG_XA        0xc0   /* of a Gtid: XA START or what completes it, which is no BEGIN */
 #define BEGIN          "BEGIN"
 #define BEGIN_BODY_MIN (QUERY_FIXED + 1 + sizeof BEGIN - 1)
@@ -17,7 +16,7 @@
 static void set_type(uint8_t *event, uint8_t type)
 {
     event[AT_TYPE] = type;
-    event[AT_FLAGS] |= FLAG_NO_USE;
+    event[AT_FLAGS] |= EVENT_FLAG_NO_USE;
 }
 
 static void seal(uint8_t *event, uint32_t length, uint8_t crc_len)

@@ -213,8 +213,7 @@ static void recovery_files_of_two_names_corrupt(void **state)
     (void)state;
     put_file("mysql-bin.000001", source.data[0]);
     put_file("other-bin.000002", source.data[1]);
-    assert_refused(feed_fast_fs(), ERR_CORRUPT,
-                   "mysql-bin.000001 is followed by other-bin.000002");
+    assert_refused(feed_fast_fs(), ERR_CORRUPT, "mysql-bin.000001 is followed by other-bin.000002");
 }
 
 static void recovery_all_files_gone_corrupt(void **state)
