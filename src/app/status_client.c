@@ -197,7 +197,8 @@ static enum app_exit show(const struct config *c, enum app_status_form form, con
                 err.text);
     }
     fputs(before, stdout);
-    fwrite(buf_bytes(&out).p, 1, out.len, stdout);
+    if (out.len)
+        fwrite(buf_bytes(&out).p, 1, out.len, stdout);
     if (fflush(stdout) == EOF)
         code = APP_ERROR;
     if (dirfd >= 0)
