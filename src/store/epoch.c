@@ -459,25 +459,29 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
 
 /* An epoch that follows another and holds no file did not begin: the source is judged again from
  * the one before, which says where to go on. Until its name is gone `follows` stays, without which
- * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. */
-static bool remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder)
+ * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. 1 when it was
+ * removed; -1 when nothing may be stored in it, for it is not known by which name it will be found. */
+static int remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
+                          struct err *err)
 {
     static const char *const ours[] = {ORIGIN_FILE, ORIGIN_FILE ".tmp", WATERMARK_FILE,
                                        WATERMARK_FILE ".tmp"};
     char aside[EPOCH_FOLDER_MAX + 40];
     if (e->files.n || e->number <= 1)
-        return false;
+        return 0;
     int n = snprintf(aside, sizeof aside, "unbegun-%s-", folder);
     put_time(aside + n, sizeof aside - (size_t)n);
-    if (fs->renameat(rootfd, folder, rootfd, aside) < 0 || fs->fsync(rootfd) < 0)
-        return false;
+    if (fs->renameat(rootfd, folder, rootfd, aside) < 0)
+        return 0;
+    if (fs->fsync(rootfd) < 0)
+        return err_io(err, errno, "cannot move %s aside", folder);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         fs->unlinkat(e->dirfd, ours[i], 0);
     bool kept = fs->unlinkat(rootfd, aside, AT_REMOVEDIR) < 0;
     log_info("store", "removed %s, in which nothing was stored%s%s", folder,
              kept ? "; what else was in it is in " : "", kept ? aside : "");
     epoch_fini(e);
-    return true;
+    return 1;
 }
 
 /* Opens the folder with the highest number; there may be none. */
@@ -494,6 +498,7 @@ static int open_newest(struct epoch *e, const struct fs *fs, int rootfd,
 int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct err *err)
 {
     char folder[EPOCH_FOLDER_MAX];
+    int removed;
     do {
         if (open_newest(e, fs, rootfd, folder, err) < 0)
             return -1;
@@ -501,8 +506,9 @@ int epoch_open_newest(struct epoch *e, const struct fs *fs, int rootfd, struct e
             return 0;
         if (recover(e, fs, rootfd, err) < 0)
             return err_prefix(err, "%s", folder);
-    } while (remove_unbegun(e, fs, rootfd, folder));
-    return 0;
+        removed = remove_unbegun(e, fs, rootfd, folder, err);
+    } while (removed > 0);
+    return removed;
 }
 
 /* A file that nobody writes. */

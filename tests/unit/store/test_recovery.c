@@ -320,6 +320,71 @@ static void recovery_without_descriptors_is_an_io_error(void **state)
     epoch_fini(&e);
 }
 
+/* ---- an epoch that did not begin ---- */
+
+static void assert_opens_in(const char *folder, const char *name)
+{
+    struct store *s = open_good();
+    assert_string_equal(store_source(s), name);
+    assert_int_equal(faccessat(rootfd, folder, F_OK, 0), 0);
+    store_close(s);
+}
+
+/* What would be stored in a folder whose name had gone would not be found again. */
+static void recovery_each_call_of_a_removal_fails_nothing_is_stored_elsewhere(void **state)
+{
+    (void)state;
+    char what[80];
+    bool fired = true;
+    put_file("mysql-bin.000001", source.data[0]);
+    assert_opens_in(FOLDER, "x");
+    for (uint64_t n = 1; fired; n++) {
+        mkdirat(rootfd, "0002-y", 0750);
+        faultfs_fail(n, FAULTFS_CHANGES & ~FAULTFS_BIT(FAULTFS_MKDIRAT), EIO, FAULTFS_ONCE);
+        struct store *s = open_with(faultfs());
+        fired = faultfs_failed(what);
+        if (!s)
+            assert_int_equal(err.kind, ERR_IO);
+        bool second = s && strcmp(store_source(s), "y") == 0;
+        store_close(s);
+        if (second && faccessat(rootfd, "0002-y", F_OK, 0) < 0)
+            fail_msg("%s failed, and the store is in no epoch's folder", what);
+        assert_opens_in(FOLDER, "x");
+    }
+}
+
+/* ---- older epochs ---- */
+
+static int open_complete(const char *folder, int fds)
+{
+    struct epoch e;
+    epoch_init(&e);
+    check_limit_fds(fds);
+    int rc = epoch_open_complete(&e, fs_posix(), rootfd, folder, &err);
+    check_limit_fds(-1);
+    epoch_fini(&e);
+    return rc;
+}
+
+static void older_epoch_that_cannot_be_listed_is_an_io_error(void **state)
+{
+    (void)state;
+    put_file("mysql-bin.000001", source.data[0]);
+    assert_int_equal(open_complete(FOLDER, 2), 0);
+    assert_int_equal(open_complete(FOLDER, 1), -1);
+    assert_int_equal(err.kind, ERR_IO);
+    assert_int_equal(strncmp(err.text, "cannot list the files: ", 23), 0);
+}
+
+static void older_epoch_with_a_broken_sequence_corrupt(void **state)
+{
+    (void)state;
+    put_file("mysql-bin.000001", source.data[0]);
+    put_file("mysql-bin.000003", source.data[2]);
+    assert_int_equal(open_complete(FOLDER, 2), -1);
+    assert_int_equal(err.kind, ERR_CORRUPT);
+}
+
 /* ---- only looking ---- */
 
 static void look_without_descriptors_is_an_io_error(void **state)
@@ -410,6 +475,9 @@ int main(void)
         TEST(recovery_no_name_for_a_tail_gives_up_and_cuts_nothing),
         TEST(recovery_long_tail_kept_whole_or_not_cut),
         TEST(recovery_without_descriptors_is_an_io_error),
+        TEST(recovery_each_call_of_a_removal_fails_nothing_is_stored_elsewhere),
+        TEST(older_epoch_that_cannot_be_listed_is_an_io_error),
+        TEST(older_epoch_with_a_broken_sequence_corrupt),
         TEST(look_without_descriptors_is_an_io_error),
         TEST(look_at_no_epoch_sees_nothing),
         TEST(look_at_a_broken_sequence_corrupt),
