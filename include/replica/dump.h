@@ -14,10 +14,10 @@
 #include "binlog/gtid_set.h"
 #include "store/cursor.h"
 
-#define DUMP_SCRATCH (256u << 10)
+#define DUMP_SCRATCH (128u << 10)
 /* One dump_fill stops once it has appended so much; a session's output has at most about twice
  * that. */
-#define DUMP_QUANTUM (256u << 10)
+#define DUMP_QUANTUM (128u << 10)
 
 enum dump_checksum {
     DUMP_CHECKSUM_UNDECLARED, /* the replica knows no checksums */

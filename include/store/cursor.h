@@ -29,6 +29,7 @@ struct cursor {
     struct binfile_name file;
     int fd;
     uint64_t pos;   /* of the next byte to be read */
+    bool unchecked; /* what is read comes from the disk: CRCs say whether it is as it was written */
     uint64_t limit; /* of what may be read in this file; moves with T in the newest */
     struct cursor_fetch *fetch;
     struct cursor *next; /* among the store's */

@@ -193,7 +193,7 @@ static void put_format(struct dump *d, struct buf *out, struct bytes event, stru
     end_made(d, out, start);
 }
 
-/* Nobody gets an event that is not as the source wrote it. */
+/* Nobody gets an event that has rotted on the disk. */
 static int damaged(const struct dump *d, uint64_t pos, struct err *err)
 {
     err_kind_set(err, ERR_CORRUPT,
@@ -227,7 +227,8 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
         return DUMP_FAILED;
     }
     uint64_t end = EVENT_MAGIC_LEN + h.length;
-    if (d->format.own_crc && !event_crc_ok(&h, bytes_of(head, h.length))) {
+    if (d->cursor.unchecked && d->format.own_crc &&
+        !event_crc_ok(&h, bytes_of(head, h.length))) {
         damaged(d, EVENT_MAGIC_LEN, err);
         return DUMP_FAILED;
     }
@@ -413,7 +414,7 @@ static ssize_t frame_one(struct dump *d, struct buf *out, struct frames *f, stru
     if (leave_out) {
         frame_gap(d, f);
     } else {
-        if (d->format.crc_len && !event_crc_ok(&h, event))
+        if (d->cursor.unchecked && d->format.crc_len && !event_crc_ok(&h, event))
             return damaged(d, pos, err);
         if (d->skipped)
             f->dst = put_gap_heartbeat(d, out, f->dst, pos);

@@ -52,6 +52,7 @@ static int open_file(struct cursor *c, struct err *err)
         cursor_close(c);
         return -1;
     }
+    c->unchecked = !store_is_checked(c->store, c->epoch, &c->file);
     store_add_cursor(c->store, c);
     return 0;
 }
@@ -171,6 +172,8 @@ void cursor_fetch(struct cursor *c, struct worker *w, uint64_t skip, void (*done
                   void *ctx)
 {
     BUG_ON(c->fetch);
+    c->unchecked = true;
+    store_uncheck(c->store, c->epoch, &c->file);
     struct cursor_fetch *f = mem_alloc(sizeof *f);
     f->job.run = fetch_run;
     f->job.done = fetch_done;

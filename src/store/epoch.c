@@ -299,6 +299,7 @@ static int take_scan(struct epoch *e, const struct fs *fs, int fd, struct scan *
     gtid_set_swap(&e->gtids, &scan->gtids);
     maria_state_swap(&e->maria, &scan->maria);
     gtid_index_swap(&epoch_file(e, e->files.n - 1)->index, &scan->index);
+    epoch_file(e, e->files.n - 1)->checked = true;
     return 0;
 }
 

@@ -508,6 +508,19 @@ const struct binfile_name *store_write_file(const struct store *s)
     return store_empty(s) ? NULL : &s->epoch.files.at[last_file(s)];
 }
 
+bool store_is_checked(const struct store *s, unsigned epoch, const struct binfile_name *file)
+{
+    ssize_t i = epoch == s->epoch.number ? binfile_list_find(&s->epoch.files, file) : -1;
+    return i >= 0 && (size_t)i < s->epoch.facts_n && s->epoch.facts[i].checked;
+}
+
+void store_uncheck(struct store *s, unsigned epoch, const struct binfile_name *file)
+{
+    ssize_t i = epoch == s->epoch.number ? binfile_list_find(&s->epoch.files, file) : -1;
+    if (i >= 0)
+        epoch_file(&s->epoch, (size_t)i)->checked = false;
+}
+
 /* ---- resuming ---- */
 
 static void begin_resume(struct store *s, bool from_start)
@@ -743,6 +756,7 @@ int store_begin_file(struct store *s, const struct binfile_name *name, struct er
     }
     store_publish(s);
     binfile_list_add(&s->epoch.files, name);
+    epoch_file(&s->epoch, last_file(s))->checked = true;
     epoch_forget(&s->epoch, last_file(s)); /* of one that was dropped */
     s->epoch.newest = 0;
     s->base = journal_offset(s->journal);

@@ -34,6 +34,7 @@ struct epoch_file {
     bool has_list;         /* its Gtid_list event is known: */
     struct maria_state list;
     uint64_t size;           /* of a complete file, bytes */
+    bool checked;            /* its CRCs, and it was not read from the disk since */
     uint32_t begun;          /* timestamp of its Format_description event; 0: not known */
     struct gtid_index index; /* up to T */
     enum epoch_indexed indexed;
@@ -104,6 +105,11 @@ bool store_next_chained(const struct store *s, unsigned epoch, const struct binf
 /* As store_open_file, in an epoch of the chain. */
 int store_open_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
                        struct err *err);
+
+/* Whether what the page cache holds of the file is known to be what the source sent: it came in this
+ * process' life, or was scanned at its start. Not so once it was read from the disk. */
+bool store_is_checked(const struct store *s, unsigned epoch, const struct binfile_name *file);
+void store_uncheck(struct store *s, unsigned epoch, const struct binfile_name *file);
 
 /* An open cursor keeps its file and those behind it from being removed. */
 void store_add_cursor(struct store *s, struct cursor *c);

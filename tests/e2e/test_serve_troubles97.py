@@ -109,12 +109,14 @@ class BitRot(unittest.TestCase):
         source.query("FLUSH BINARY LOGS")
         with Binlogd(source, users=REPLICA_USER) as daemon:
             lab.wait_caught_up(source, daemon)
+            self.assertEqual(daemon.stop(), 0)
             path = daemon.copy_path(daemon.copies()[0])
             with open(path, "r+b") as file:
                 file.seek(os.path.getsize(path) // 2)
                 byte = file.read(1)
                 file.seek(-1, os.SEEK_CUR)
                 file.write(bytes([byte[0] ^ 0x10]))
+            daemon.start()
             replica, other = make_replicas(self, 2)
             replica.replicate_from(daemon.port())
             status = lab.wait_until(lambda: (lambda s: s["Last_IO_Errno"] != "0" and s)(

@@ -474,7 +474,15 @@ static void dump_from_inside_an_event_fails(void **state)
     assert_non_null(strstr(t.err.text, "; the first event 'mysql-bin.000001' at "));
 }
 
-/* Changes a byte of the stored file. */
+/* The first file is an old one, which nobody reads at the start. */
+static void open_with_an_old_file(void)
+{
+    add_rotate();
+    begin_file(5);
+    open_store();
+}
+
+/* Changes a byte of the first file. */
 static void rot(uint32_t pos)
 {
     char path[700];
@@ -491,8 +499,9 @@ static void dump_of_a_damaged_event_ends_before_it(void **state)
     (void)state;
     struct buf want = {0};
     small_file();
-    open_store();
-    rot(size_of(0) - XID_EVENT - 10); /* in the last transaction's body */
+    uint32_t end = size_of(0);
+    open_with_an_old_file();
+    rot(end - XID_EVENT - 10); /* in the last transaction's body */
     begin_at("", 4);
     run();
     assert_int_equal(t.result, DUMP_FAILED);
@@ -513,8 +522,9 @@ static void dump_of_a_damaged_long_event_never_ends_it(void **state)
     (void)state;
     begin_file(0);
     add_trx(1, 3 * MIB);
-    open_store();
-    rot(size_of(0) - XID_EVENT - 100);
+    uint32_t end = size_of(0);
+    open_with_an_old_file();
+    rot(end - XID_EVENT - 100);
     begin_at("", 4);
     run();
     assert_int_equal(t.result, DUMP_FAILED);
@@ -526,7 +536,7 @@ static void dump_of_a_damaged_format_description_sends_nothing_of_it(void **stat
 {
     (void)state;
     small_file();
-    open_store();
+    open_with_an_old_file();
     rot(EVENT_MAGIC_LEN + EVENT_HEADER + 5); /* in the server's version */
     begin_at("", 4);
     run();
