@@ -15,9 +15,11 @@
 #include "store/cursor.h"
 
 #define DUMP_SCRATCH (128u << 10)
-/* One dump_fill stops once it has appended so much; a session's output has at most about twice
- * that. */
-#define DUMP_QUANTUM (128u << 10)
+/* One dump_fill stops once it has appended so much: little at first, twice as much each time that
+ * the output has drained meanwhile, so that only who reads is given large pieces. A session's
+ * output has at most about twice that. */
+#define DUMP_QUANTUM_MIN (128u << 10)
+#define DUMP_QUANTUM_MAX (512u << 10)
 
 enum dump_checksum {
     DUMP_CHECKSUM_UNDECLARED, /* the replica knows no checksums */

@@ -227,8 +227,7 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
         return DUMP_FAILED;
     }
     uint64_t end = EVENT_MAGIC_LEN + h.length;
-    if (d->cursor.unchecked && d->format.own_crc &&
-        !event_crc_ok(&h, bytes_of(head, h.length))) {
+    if (d->cursor.unchecked && d->format.own_crc && !event_crc_ok(&h, bytes_of(head, h.length))) {
         damaged(d, EVENT_MAGIC_LEN, err);
         return DUMP_FAILED;
     }
@@ -635,7 +634,9 @@ enum dump_result dump_fill(struct dump *d, struct buf *out, struct err *err)
     enum dump_result r = DUMP_MORE;
     if (d->cursor.fetch)
         return DUMP_COLD;
-    while (r == DUMP_MORE && out->len - before < DUMP_QUANTUM && d->passed - from < SCAN_QUANTUM)
+    if (d->passed && d->quantum < DUMP_QUANTUM_MAX)
+        d->quantum *= 2;
+    while (r == DUMP_MORE && out->len - before < d->quantum && d->passed - from < SCAN_QUANTUM)
         r = step(d, out, err);
     if (r == DUMP_COLD)
         cursor_fetch(&d->cursor, d->opts.worker, d->cold_skip, d->opts.fetched, d->opts.ctx);

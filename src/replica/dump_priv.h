@@ -42,6 +42,7 @@ struct dump {
     bool skipped;             /* something was left out since the last event sent */
     bool begun;               /* a format description was sent */
     struct fde format;
+    size_t quantum; /* of the present dump_fill, bytes */
     uint8_t seq;
     struct dump_mark sent;    /* as dump_sent */
     struct dump_mark flagged; /* the last that asked for an ACK */

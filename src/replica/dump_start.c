@@ -11,6 +11,7 @@ static struct dump *new_dump(const struct dump_opts *opts)
     d->opts = *opts;
     d->cursor.fd = -1;
     d->first_file = true;
+    d->quantum = DUMP_QUANTUM_MIN;
     d->seq = 1;
     gtid_set_init(&d->has);
     return d;

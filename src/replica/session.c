@@ -26,7 +26,7 @@
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
 #define SET_AT_ONCE_MAX  (64u << 10) /* a longer one is decoded by the worker */
-#define LOW_WATER        (DUMP_QUANTUM / 4)
+#define LOW_WATER        (DUMP_QUANTUM_MIN / 2)
 #define SESSION_PRIORITY (-1) /* after the source's socket */
 #define NS_PER_SECOND    1e9
 
