@@ -30,9 +30,9 @@ class Memory(Case):
     round_limit_s = 20
 
     def run(self, rounds):
-        self.library = os.path.join(os.path.dirname(Binlogd.binary()), "tests",
+        self.preload = os.path.join(os.path.dirname(Binlogd.binary()), "tests",
                                     "libfault_memory.so")
-        need(os.path.exists(self.library), f"needs {self.library}")
+        need(os.path.exists(self.preload), f"needs {self.preload}")
         self.origin = self.source(*WITH_GTIDS)
         self.clients = itertools.count(1)
         self.deaths, self.lived = {}, 0
@@ -73,7 +73,7 @@ class Memory(Case):
         with open(path, "wb") as file:
             file.write(bytes(8))
         stays = ["MEMORY_STAYS_OUT=1"] if number % 2 else []
-        daemon.wrapper = ["env", f"LD_PRELOAD={self.library}", f"MEMORY_FAILS_AT={number}",
+        daemon.wrapper = ["env", f"LD_PRELOAD={self.preload}", f"MEMORY_FAILS_AT={number}",
                           f"MEMORY_COUNT_FILE={path}", *stays]
         daemon.start()
 
