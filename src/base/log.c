@@ -222,28 +222,33 @@ static bool is_dropped(enum log_level level)
     return level > sink.level && level > LOG_WARN;
 }
 
-void log_write(enum log_level level, const char *module, const char *fmt, ...)
+/* key: as the fmt of put_record. */
+__attribute__((format(printf, 4, 0))) static void
+write_record(enum log_level level, const char *module, const char *key, const char *fmt, va_list ap)
 {
     char text[RECORD_TEXT];
+    vsnprintf(text, sizeof text, fmt, ap);
+    put_record(level, module, key, text);
+}
+
+void log_write(enum log_level level, const char *module, const char *fmt, ...)
+{
     va_list ap;
     if (is_dropped(level))
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    write_record(level, module, fmt, fmt, ap);
     va_end(ap);
-    put_record(level, module, fmt, text);
 }
 
 void log_bounded(enum log_level level, const char *module, const char *fmt, ...)
 {
-    char text[RECORD_TEXT];
     va_list ap;
     if (is_dropped(level))
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    write_record(level, module, NULL, fmt, ap);
     va_end(ap);
-    put_record(level, module, NULL, text);
 }
 
 /* ---- opening and closing ---- */
