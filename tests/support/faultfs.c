@@ -58,6 +58,7 @@ static struct {
     unsigned mask;
     int errnum;
     enum faultfs_mode mode;
+    pthread_t owner; /* who asked for the fault */
     bool failed;
     bool crashed;
     char what[80];
@@ -235,6 +236,16 @@ static void sync_content(int node)
 
 /* ---- faults and record ---- */
 
+/* Whether this is the call that was to fail; counts it. */
+static bool fails_now(enum faultfs_op op)
+{
+    if (!fsys.fail_in || !(fsys.mask & FAULTFS_BIT(op)))
+        return false;
+    if (fsys.mode == FAULTFS_ONCE_MINE && !pthread_equal(fsys.owner, pthread_self()))
+        return false;
+    return --fsys.fail_in == 0;
+}
+
 /* Holds the lock after; true when the call must fail, errno being set. */
 static bool enter(enum faultfs_op op, const char *name)
 {
@@ -249,7 +260,7 @@ static bool enter(enum faultfs_op op, const char *name)
     pthread_mutex_lock(&fsys.lock);
     fsys.counts[op]++;
     bool fails = fsys.crashed;
-    if (!fails && fsys.fail_in && (fsys.mask & FAULTFS_BIT(op)) && --fsys.fail_in == 0) {
+    if (!fails && fails_now(op)) {
         fails = fsys.failed = true;
         fsys.crashed = fsys.mode == FAULTFS_CRASH;
         snprintf(fsys.what, sizeof fsys.what, "%s %.60s", op_names[op], copy);
@@ -562,6 +573,7 @@ void faultfs_fail(uint64_t n, unsigned mask, int errnum, enum faultfs_mode mode)
     fsys.mask = mask;
     fsys.errnum = errnum;
     fsys.mode = mode;
+    fsys.owner = pthread_self();
     fsys.failed = fsys.crashed = false;
     pthread_mutex_unlock(&fsys.lock);
 }

@@ -35,8 +35,9 @@ enum faultfs_op {
      FAULTFS_BIT(FAULTFS_RENAMEAT) | FAULTFS_BIT(FAULTFS_UNLINKAT))
 
 enum faultfs_mode {
-    FAULTFS_ONCE, /* only that call fails */
-    FAULTFS_CRASH /* it and all later ones fail, and change nothing */
+    FAULTFS_ONCE,      /* only that call fails */
+    FAULTFS_ONCE_MINE, /* likewise, but calls of other threads than this are not counted */
+    FAULTFS_CRASH      /* it and all later ones fail, and change nothing */
 };
 
 /* Forgets faults, record and model; the model then begins with what the directory holds, as
