@@ -143,7 +143,8 @@ void store_hurry(struct store *s);
 /* File position behind the last byte appended, in the present file. */
 uint64_t store_write_pos(const struct store *s);
 const struct binfile_name *store_write_file(const struct store *s);
-/* Stream offsets, for comparing only: of the last byte appended, and up to where all is durable. */
+/* Stream offsets, for comparing only: of the last byte appended, and up to where all is durable;
+ * the latter moves together with T, in store_work. */
 uint64_t store_offset(const struct store *s);
 uint64_t store_synced(const struct store *s);
 /* End of the last event received whole, and T. */

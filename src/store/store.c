@@ -68,6 +68,7 @@ struct store {
     struct mark marks[MARKS_MAX];
     uint64_t marks_head; /* of a ring: [tail, head) */
     uint64_t marks_tail;
+    uint64_t synced; /* of the journal, when T was moved last: ACKs and T follow the same */
     bool failed;
     struct cursor *cursors;
     uint64_t keep;        /* number of a file */
@@ -495,7 +496,7 @@ uint64_t store_offset(const struct store *s)
 
 uint64_t store_synced(const struct store *s)
 {
-    return journal_synced(s->journal);
+    return s->synced;
 }
 
 uint64_t store_write_pos(const struct store *s)
@@ -698,7 +699,7 @@ void store_restart(struct store *s)
     journal_restart(s->journal);
     s->marks_tail = s->marks_head;
     s->open_used = false;
-    s->event_end = journal_offset(s->journal);
+    s->event_end = s->synced = journal_offset(s->journal);
     s->failed = false;
     drop_begun_files(s, unmade);
 }
@@ -1035,6 +1036,7 @@ static bool apply_mark(struct store *s, const struct mark *m)
 static bool apply_marks(struct store *s, uint64_t synced)
 {
     bool moved = false;
+    s->synced = synced;
     while (s->marks_tail != s->marks_head) {
         const struct mark *m = &s->marks[s->marks_tail & (MARKS_MAX - 1)];
         if (m->offset > synced)
