@@ -231,6 +231,7 @@ static void back_off(struct dumper *d, const struct err *err)
         d->retry_ms = d->opts.retry_max_ms;
     uint32_t ms = wait_ms(d);
     enter(d, PHASE_BACKOFF);
+    log_debug("dumper", "next try in %" PRIu32 " ms", ms);
     arm(d, ms);
     d->retry_ms = d->retry_ms > d->opts.retry_max_ms / 2 ? d->opts.retry_max_ms : 2 * d->retry_ms;
 }

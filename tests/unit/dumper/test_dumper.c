@@ -928,10 +928,10 @@ static void silence_for_three_heartbeats_reconnects(void **state)
 {
     (void)state;
     opts.heartbeat_ms = 100;
-    stream_first_file(SOURCE_SEMI);
     double began = peer_clock();
+    stream_first_file(SOURCE_SEMI);
     peer_expect_eof(peer);
-    assert_true(peer_clock() - began > 0.2);
+    assert_true(peer_clock() - began >= 0.3);
     assert_int_equal(log_count("nothing came for 3 heartbeats (300 ms)"), 1);
     resume_with(&source_80, false);
 }
@@ -972,15 +972,14 @@ static void try_without_an_answer_counts_as_waiting(void **state)
 {
     (void)state;
     opts.connect_timeout_ms = 600;
+    log_set_level(LOG_DEBUG);
     start();
     peer_accept(peer);
     for (int i = 0; i < 3; i++) {
         peer_expect_eof(peer);
-        double closed = peer_clock();
         peer_accept(peer);
-        double waited = peer_clock() - closed;
-        assert_true(waited > 0.09 && waited < 0.3);
     }
+    assert_int_equal(log_count("next try in 100 ms"), 3);
     assert_int_equal(log_count("no answer within connect_timeout (600 ms)"), 1);
 }
 
