@@ -524,14 +524,27 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
 
 /* ---- start and end ---- */
 
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+/* Until there is a loop to act upon them they wait: a reload asked for while binlogd starts would
+ * end it. Threads begin later, with none blocked. */
+static void block_signals(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof signal_numbers / sizeof *signal_numbers; i++)
+        sigaddset(&set, signal_numbers[i]);
+    sigprocmask(how, &set, NULL);
+}
+
 static void start_watchers(struct app *a)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        ev_signal_init(&a->signals[i], on_signal, numbers[i]);
+    for (size_t i = 0; i < sizeof signal_numbers / sizeof *signal_numbers; i++) {
+        ev_signal_init(&a->signals[i], on_signal, signal_numbers[i]);
         a->signals[i].data = a;
         ev_signal_start(a->loop, &a->signals[i]);
     }
+    block_signals(SIG_UNBLOCK);
     ev_async_init(&a->journal_wake, on_journal_wake);
     ev_set_priority(&a->journal_wake, JOURNAL_PRIORITY);
     ev_async_init(&a->worker_wake, on_worker_wake);
@@ -667,6 +680,7 @@ enum app_exit app_run(const char *config_path)
 {
     struct app a = {.config_path = config_path, .started_us = clock_wall_us()};
     struct err err;
+    block_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     if (config_load(&a.config, config_path, &err) < 0 ||
         log_open(a.config.log.file, a.config.log.level, &err) < 0) {

@@ -661,7 +661,18 @@ class Binlogd:
             raise AssertionError(f"daemon still runs after {timeout} s") from None
 
     def signal(self, number):
+        """Once it can take them; before that they would end the process that is being loaded."""
+        if number != signal.SIGKILL:
+            wait_until(lambda: self.signals("SigBlk", "SigCgt") & {signal.SIGTERM, None}, 20,
+                       "the daemon to take signals")
         os.kill(self.pid(), number)
+
+    def signals(self, *masks):
+        """Those in the masks of /proc/PID/status; {None} of a process that has ended."""
+        found = re.findall(rf"^(?:{'|'.join(masks)}):\s*([0-9a-f]+)",
+                           read_text(f"/proc/{self.pid()}/status"), re.MULTILINE)
+        return {number for number in range(1, 65) for mask in found
+                if int(mask, 16) >> number - 1 & 1} if found else {None}
 
     def stop(self, timeout=20):
         """SIGTERM and its exit code."""

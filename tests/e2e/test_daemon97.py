@@ -102,6 +102,21 @@ class Reload(unittest.TestCase):
             self.assertEqual(daemon.log_text(), before)
             self.assertEqual(daemon.stop(), 0)
 
+    def test_signals_while_it_starts_are_taken_later(self):
+        daemon = Binlogd(SOURCE, run=False)
+        self.addCleanup(daemon.close)
+        daemon.wrapper = ["strace", "-f", "-q", "-o", "/dev/null", "-P", daemon.config,
+                          "-e", "trace=openat", "-e", "inject=openat:delay_enter=1000000"]
+        daemon.start()
+        lab.wait_until(lambda: signal.SIGPIPE in daemon.signals("SigIgn"), 20, "it to begin")
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            os.kill(daemon.pid(), number)
+        self.assertEqual(daemon.log_text(), "")
+        daemon.wait_for("configuration reloaded")
+        lab.wait_caught_up(SOURCE, daemon)
+        os.kill(daemon.pid(), signal.SIGTERM)
+        self.assertEqual(daemon.wait_exit(), 0)
+
     def test_mended_password_is_tried_at_once(self):
         """Also where the wait for the next try would be long."""
         for by_file in (False, True):
