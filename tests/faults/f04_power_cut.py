@@ -3,16 +3,16 @@ import random
 import time
 
 import ledger
-from case import Books, Case, need_root, seconds_to_next_commit, stopped
+from case import Books, Case, Skipped, need_root, seconds_to_next_commit, stopped
 from lab import WITH_GTIDS, Binlogd
-from mounts import Ext4
+from mounts import Ext4, Xfs
 from proxy import Proxy
 
 ROTATE_EVERY = 5
 
 
 class PowerCut(Case):
-    """The power goes at any instant while commits run: ext4 in a file, shut down by ioctl.
+    """The power goes at any instant while commits run: ext4 and xfs in a file, shut down by ioctl.
 
     Its connection goes first, the file system at once after it, then binlogd: what it acknowledges
     once the power is gone must not arrive, for an fdatasync that had begun before the shutdown may
@@ -28,8 +28,22 @@ class PowerCut(Case):
 
     def run(self, rounds):
         need_root()
+        kinds, words = [Ext4, Xfs], []
+        for kind in list(kinds):
+            try:
+                kind.need()
+            except Skipped as reason:
+                kinds.remove(kind)
+                words.append(str(reason))
+        if not kinds:
+            raise Skipped("; ".join(words))
+        for kind in kinds:
+            words.insert(0, self.cuts(kind, rounds // len(kinds)))
+        return "; ".join(words)
+
+    def cuts(self, kind, rounds):
         daemon = Binlogd(run=False)
-        disk = self.use(Ext4(daemon.storage))
+        disk = self.use(kind(daemon.storage))
         source = self.source(*WITH_GTIDS)
         wire = self.use(Proxy(source.port))
         daemon.sections["dumper"].update(host="127.0.0.1", port=wire.port)
@@ -58,8 +72,8 @@ class PowerCut(Case):
             books.check_all()
             assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
             daemon.stop()
-        return (f"{rounds} power cuts on ext4, {load.count()} answered commits, 0 lost; "
-                f"{lost} cuts took bytes that were not synced")
+        return (f"{rounds} power cuts on {kind.__name__.lower()}, {load.count()} answered commits, "
+                f"0 lost; {lost} cuts took bytes that were not synced")
 
 
 def size_of_last(daemon):

@@ -1,4 +1,4 @@
-"""File systems of a case's own: an ext4 that can lose its power, a memory that can be full.
+"""File systems of a case's own: ext4 and xfs that can lose their power, a memory that can be full.
 
 Each is unmounted when its context ends. Needs root and the right to mount.
 """
@@ -10,7 +10,7 @@ import subprocess
 import lab
 from case import Skipped, need_program, need_root
 
-EXT4_IOC_SHUTDOWN = 0x8004587D
+SHUTDOWN = 0x8004587D  # the ioctl has one number on ext4 and xfs
 NO_LOG_FLUSH = 2  # what the journal has not written yet is lost
 PAGE = 4096
 
@@ -62,17 +62,24 @@ class Tmpfs(Mounted):
             ballast.write(b"\0" * (max(self.free_pages() - leave, 0) * PAGE))
 
 
-class Ext4(Mounted):
-    """ext4 in an image file; power_cut() loses what no sync has covered."""
+class Disk(Mounted):
+    """A file system in an image file; power_cut() loses what no sync has covered."""
 
-    def __init__(self, path, megabytes=256, image=None):
-        need_program("mkfs.ext4")
+    make = ()  # the command that makes one in an image
+    megabytes = 0
+
+    def __init__(self, path, megabytes=None, image=None):
+        self.need()
         super().__init__(path)
         self.image = image or os.path.join(lab.temp_dir(), "image")
         with open(self.image, "wb") as file:
-            file.truncate(megabytes << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard", self.image],
-                       check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+            file.truncate((megabytes or self.megabytes) << 20)
+        subprocess.run([*self.make, self.image], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+
+    @classmethod
+    def need(cls):
+        need_program(cls.make[0])
 
     def mount(self):
         mount("-o", "loop", self.image, self.path)
@@ -81,7 +88,7 @@ class Ext4(Mounted):
         """From here on every write and sync fails."""
         top = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.ioctl(top, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+            fcntl.ioctl(top, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         finally:
             os.close(top)
 
@@ -89,3 +96,13 @@ class Ext4(Mounted):
         """Mount again: the file system's journal is replayed."""
         subprocess.run(["umount", self.path], check=True)
         self.mount()
+
+
+class Ext4(Disk):
+    make = ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard")
+    megabytes = 256
+
+
+class Xfs(Disk):
+    make = ("mkfs.xfs", "-q", "-f")
+    megabytes = 320  # the least that it takes is 300
