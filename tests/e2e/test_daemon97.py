@@ -748,11 +748,23 @@ class Documentation(unittest.TestCase):
         for name in ("usr/sbin/binlogd", "etc/binlogd/binlogd.ini",
                      "usr/lib/systemd/system/binlogd.service", "usr/lib/sysusers.d/binlogd.conf",
                      "usr/share/doc/binlogd/README.md", "usr/share/doc/binlogd/minimal.ini",
-                     "usr/share/doc/binlogd/operations.md"):
+                     "usr/share/doc/binlogd/operations.md", "usr/share/man/man8/binlogd.8"):
             self.assertTrue(os.path.isfile(self.path(name)), name)
             self.assertTrue(os.stat(self.path(name)).st_mode & 0o004, f"{name} is not for all")
         service = lab.read_text(self.path("usr/lib/systemd/system/binlogd.service"))
         self.assertIn("/usr/sbin/binlogd -c /etc/binlogd/binlogd.ini", service)
+
+    def test_manual_page_names_all_that_the_help_does(self):
+        """Commands, options and exit codes, the one as the other."""
+        page = lab.read_text(os.path.join(lab.TOP, "docs", "binlogd.8")).replace("\\-", "-")
+        text = subprocess.run([Binlogd.binary(), "-h"], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout
+        options = r"(?<![\w-])--?[a-zA-Z][a-z-]*"
+        self.assertEqual(set(re.findall(options, page)), set(re.findall(options, text)))
+        self.assertEqual(set(re.findall(r"(?m)^\.B binlogd (\w+)", page)),
+                         set(re.findall(r"(?m)^  binlogd (\w+)", text)))
+        codes = text[text.index("Exit codes"):]
+        self.assertEqual(re.findall(r"(?m)^\.B (\d)$", page), re.findall(r"(?m)\b(\d) ", codes))
 
     def test_edited_configuration_survives_an_upgrade(self):
         with open(self.path("etc/binlogd/binlogd.ini"), "a", encoding="utf-8") as file:
