@@ -65,10 +65,10 @@ static const char *short_time(char *dst, uint64_t us)
 /* ---- parts ---- */
 
 /* What others send may neither steer the terminal nor begin a line. */
-static void put_foreign(struct buf *out, const char *text)
+static void put_foreign(struct buf *out, struct bytes text)
 {
-    for (; *text; text++)
-        wr_u8(out, (uint8_t)*text < 0x20 || *text == 0x7f ? '?' : (uint8_t)*text);
+    for (size_t i = 0; i < text.n; i++)
+        wr_u8(out, text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i]);
 }
 
 static void put_pos(struct buf *out, struct store_pos pos)
@@ -126,7 +126,7 @@ static void put_wrapped(struct buf *out, const char *text)
         while (piece < n && piece > width / 2 && text[piece] != ' ')
             piece--;
         put_name(out, "");
-        wr_bytes(out, bytes_of(text, piece));
+        put_foreign(out, bytes_of(text, piece));
         wr_u8(out, '\n');
         text += piece;
         n -= piece;
@@ -147,7 +147,7 @@ static void put_source(struct buf *out, const struct facts *f)
     if (!*d->version)
         return;
     put_name(out, "");
-    put_foreign(out, d->version);
+    put_foreign(out, bytes_str(d->version));
     wr_fmt(out, ", server_id %" PRIu32 "\n", d->source_id);
     put_name(out, "");
     wr_fmt(out, "%.60s\n", d->source_uuid);

@@ -186,6 +186,8 @@ static void status_texts_of_others_are_harmless(void **state)
     assert_says(status_screen, "            8.0?[2J\"?\\, server_id 7\n");
     assert_says(status_json, "\"version\":\"8.0\\u001b[2J\\\"\\u000a\\\\\"");
     assert_says(status_metrics, ",version=\"8.0?[2J\\\"\\n\\\\\",");
+    f.dumper.unsafe = "sync_binlog = \x1b[2J (should be 1)";
+    assert_says(status_screen, "            sync_binlog = ?[2J (should be 1)\n");
 }
 
 static void status_tells_what_the_monitor_found(void **state)
