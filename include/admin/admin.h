@@ -195,6 +195,7 @@ enum admin_io {
 /* For SHOW REPLICA STATUS; strings as in admin_facts. */
 struct admin_source {
     enum admin_io io;
+    bool gave_up;     /* stopped by itself, because of what the source sends */
     const char *host; /* or the path of a unix socket */
     uint16_t port;
     const char *user;
@@ -249,7 +250,7 @@ struct admin_change {
 /* What has no parameters; the rights were checked. */
 enum admin_command {
     ADMIN_START_SOURCE, /* of what is stopped */
-    ADMIN_STOP_SOURCE,  /* of what runs */
+    ADMIN_STOP_SOURCE,  /* of what runs, or gave up */
     ADMIN_RESET_SOURCE, /* forgets the last error; of what is stopped */
     ADMIN_FLUSH_LOGS,   /* opens the log file anew */
     ADMIN_SHUTDOWN      /* ends the daemon some time after admin_query has returned */

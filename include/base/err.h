@@ -14,10 +14,11 @@ enum err_kind {
     ERR_NO_SPACE, /* the storage is full: go on when there is room */
     ERR_DIVERGED, /* the source's history is not the one stored here */
     ERR_CORRUPT,  /* stored bytes are damaged */
-    ERR_LONG      /* will not pass by itself soon: try again slowly */
+    ERR_LONG,     /* will not pass by itself soon: try again slowly */
+    ERR_MALFORMED /* the source sent what cannot be right: try again, but not for ever */
 };
 
-#define ERR_KINDS (ERR_LONG + 1)
+#define ERR_KINDS (ERR_MALFORMED + 1)
 
 struct err {
     enum err_kind kind;
@@ -34,5 +35,7 @@ int err_kind_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 int err_io(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Puts text before what is there, with ": " between; returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* ERR_OTHER, as decoders tell it, becomes ERR_MALFORMED; returns -1. */
+int err_malformed(struct err *e);
 
 #endif

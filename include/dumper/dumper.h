@@ -3,7 +3,9 @@
  *
  * Life of a connection: settle the store, resolve, connect, log in, set up, dump; when it ends,
  * wait (100 ms, doubling up to retry_max) and begin again, for ever. Three things end it for good:
- * the storage failed, the source's history is not ours, stored bytes are damaged.
+ * the storage failed, the source's history is not ours, stored bytes are damaged. And a source that
+ * has logged us in and ten times in a row sends what cannot be right (ERR_MALFORMED), so that
+ * nothing more becomes durable, is not asked again: DUMPER_STOPPED.
  */
 #ifndef BINLOGD_DUMPER_DUMPER_H
 #define BINLOGD_DUMPER_DUMPER_H
@@ -21,7 +23,8 @@ enum dumper_state {
     DUMPER_FAILED,      /* the storage failed */
     DUMPER_DIVERGED,    /* the source's history is not the one stored here */
     DUMPER_CORRUPT,     /* stored bytes are damaged */
-    DUMPER_STOPPED      /* by the operator, until dumper_start */
+    DUMPER_STOPPED      /* by the operator, or because the source sends what cannot be stored; until
+                         * dumper_start */
 };
 
 /* What the connection is doing, in the terms of MySQL's I/O thread. */
@@ -98,6 +101,7 @@ struct dumper_stats {
     int64_t backlog;
     uint64_t dump_us;        /* since the dump began, microseconds; 0 without */
     uint64_t dump_bytes;     /* of events, since then */
+    bool gave_up;             /* dumper_gave_up */
     const char *last_error;   /* "": all is well since */
     unsigned last_error_code; /* MySQL's number for it; 0 without one */
     int64_t last_error_us;    /* when, wall clock; 0 without one */
@@ -118,8 +122,10 @@ struct dumper *dumper_new(const struct dumper_opts *opts);
 void dumper_start(struct dumper *d);
 /* Closes the connection and stays so until dumper_start; what came is still written and synced. */
 void dumper_stop(struct dumper *d);
-/* Stopped by dumper_stop, or for good. */
+/* Stopped by dumper_stop, because of what the source sends, or for good. */
 bool dumper_stopped(const struct dumper *d);
+/* Of these three the second. */
+bool dumper_gave_up(const struct dumper *d);
 /* Of a stopped one: forgets the last error and which source it was. */
 void dumper_forget(struct dumper *d);
 /* Takes other strings and limits for the next connection, and what replicas must have at once;

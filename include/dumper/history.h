@@ -13,7 +13,7 @@ int history_check(const struct setup_facts *facts, const struct gtid_set *ours, 
 
 /* The first packet that comes after COM_BINLOG_DUMP_GTID with what is stored and no file: an
  * artificial Rotate to the file that holds the first transaction that is not in the set, or an
- * error, when the source has purged such transactions (ERR_DIVERGED). */
+ * error, when the source has purged such transactions (ERR_DIVERGED). All else is ERR_MALFORMED. */
 int history_join_file(const struct setup_facts *facts, struct bytes packet,
                       struct binfile_name *file, struct err *err);
 

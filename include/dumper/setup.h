@@ -65,7 +65,8 @@ int64_t setup_backlog(struct setup *s, const struct binfile_name *file, uint64_t
 
 enum setup_result { SETUP_MORE, SETUP_DONE, SETUP_FAILED };
 
-/* Feeds a message that came. ERR_LONG is for what an operator has to change. */
+/* Feeds a message that came. ERR_LONG is for what an operator has to change, ERR_MALFORMED for what
+ * no source says. */
 enum setup_result setup_feed(struct setup *s, struct bytes payload, struct err *err);
 
 #endif

@@ -64,7 +64,7 @@ void stream_start(struct stream *st, struct store *store, struct ack_queue *acks
 enum stream_result {
     STREAM_TAKEN,
     STREAM_NO_ROOM, /* offer the part again when the store has room */
-    STREAM_BAD      /* the connection must end; err says why */
+    STREAM_BAD      /* the connection must end; err: ERR_MALFORMED for what cannot be right */
 };
 
 /* flags: CHANNEL_FIRST, CHANNEL_LAST. */

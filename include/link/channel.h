@@ -45,6 +45,7 @@ struct channel {
     bool in_message;    /* a part was handed over, the last was not */
     bool securing;      /* what follows is TLS, no packets, until secured */
     bool packet_full;   /* the current packet is PACKET_PART_MAX long: another follows */
+    bool malformed;     /* closed by us, because the peer broke the protocol */
     struct buf message; /* being joined, in message mode */
 };
 

@@ -418,8 +418,8 @@ bool stop_replica(struct query *q)
         !query_end(q) || !query_need_channel(q, channel) ||
         !query_need_super(q, "REPLICATION_SLAVE_ADMIN"))
         return false;
-    bool receives = query_source(q, &s) && s.io != ADMIN_IO_STOPPED;
-    if (receives && (threads.io || !threads.sql))
+    bool stops = query_source(q, &s) && (s.io != ADMIN_IO_STOPPED || s.gave_up);
+    if (stops && (threads.io || !threads.sql))
         return query_command(q, ADMIN_STOP_SOURCE);
     if (words == WORDS_OLD)
         return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_NOT_RUNNING, "Slave already has been stopped");

@@ -74,6 +74,7 @@ enum app_exit app_exit_of(const struct err *err)
     case ERR_OTHER:
     case ERR_NO_SPACE:
     case ERR_LONG:
+    case ERR_MALFORMED:
         break;
     }
     return APP_ERROR;
@@ -451,10 +452,14 @@ static int reread(void *ctx, struct err *err)
 static void reload(struct app *a)
 {
     struct err err;
-    if (reread(a, &err) < 0)
+    if (reread(a, &err) < 0) {
         log_error("app", "not reloaded, everything stays as it was: %s", err.text);
-    else
-        log_info("app", "configuration reloaded");
+        return;
+    }
+    log_info("app", "configuration reloaded");
+    /* The source may be mended, or another now; but not while a statement is changing it. */
+    if (a->dumper && dumper_gave_up(a->dumper) && !told_busy(a->control.told))
+        dumper_start(a->dumper);
 }
 
 static int check_source_files(void *ctx, const struct config *next, struct err *err)

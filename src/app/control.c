@@ -26,6 +26,7 @@ static void tell_connection(const struct control *c, struct admin_source *s)
     dumper_stats(c->dumper, &d);
     _Static_assert((int)ADMIN_IO_NO_SPACE == (int)DUMPER_IO_NO_SPACE, "the kinds differ");
     s->io = (enum admin_io)d.io;
+    s->gave_up = d.gave_up;
     s->seconds_behind = d.seconds_behind;
     s->error_code = d.last_error_code;
     s->error = d.last_error;

@@ -147,6 +147,7 @@ static const struct {
     {"no_space", 1u << ERR_NO_SPACE},
     {"diverged", 1u << ERR_DIVERGED},
     {"corrupt", 1u << ERR_CORRUPT},
+    {"malformed", 1u << ERR_MALFORMED},
 };
 
 const char *facts_error_kind(size_t i)

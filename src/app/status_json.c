@@ -96,6 +96,9 @@ static void put_source(struct buf *out, const struct facts *f)
     put_text(out, "unsafe_settings", d->unsafe);
     put_text(out, "file", d->source->file.text);
     put_known(out, "position", d->source->file.text[0] ? (int64_t)d->source->pos : -1);
+    put_bool(out, "gave_up", d->gave_up);
+    put_text(out, "last_error", d->last_error);
+    put_time(out, "last_error_time", d->last_error_us);
     end(out);
     begin(out, "behind");
     put_known(out, "bytes", d->bytes_behind);

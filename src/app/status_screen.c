@@ -104,17 +104,9 @@ static const char *state_in_words(const struct facts *f)
         [DUMPER_CORRUPT] = "stored bytes are damaged",
         [DUMPER_STOPPED] = "stopped by STOP REPLICA",
     };
-    return *f->source ? words[f->dumper.state] : "nothing is copied: no [dumper] section";
-}
-
-static void put_state(struct buf *out, const struct facts *f)
-{
-    char since[TEXT_MAX], so_long[TEXT_MAX];
-    put_name(out, "State");
-    wr_fmt(out, "%s: %s\n", f->state, state_in_words(f));
-    put_name(out, "");
-    wr_fmt(out, "since %s (%s)\n", moment(since, f->dumper.state_since_us),
-           span(so_long, (f->now_us - f->dumper.state_since_us) / US_PER_S));
+    if (!*f->source)
+        return "nothing is copied: no [dumper] section";
+    return f->dumper.gave_up ? "the source sends what cannot be stored" : words[f->dumper.state];
 }
 
 /* A long text goes on in the next lines. */
@@ -135,6 +127,18 @@ static void put_wrapped(struct buf *out, const char *text)
             n--;
         }
     }
+}
+
+static void put_state(struct buf *out, const struct facts *f)
+{
+    char since[TEXT_MAX], so_long[TEXT_MAX];
+    put_name(out, "State");
+    wr_fmt(out, "%s: %s\n", f->state, state_in_words(f));
+    put_name(out, "");
+    wr_fmt(out, "since %s (%s)\n", moment(since, f->dumper.state_since_us),
+           span(so_long, (f->now_us - f->dumper.state_since_us) / US_PER_S));
+    if (f->dumper.gave_up)
+        put_wrapped(out, f->dumper.last_error);
 }
 
 static void put_source(struct buf *out, const struct facts *f)

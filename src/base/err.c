@@ -56,3 +56,10 @@ int err_prefix(struct err *e, const char *fmt, ...)
              (int)(sizeof old - 3), old);
     return -1;
 }
+
+int err_malformed(struct err *e)
+{
+    if (e->kind == ERR_OTHER)
+        e->kind = ERR_MALFORMED;
+    return -1;
+}

@@ -15,6 +15,7 @@
 
 #define RETRY_FIRST_MS      100u
 #define UNANSWERED_MS       500u /* a try that took longer */
+#define MALFORMED_TRIES     10u  /* that bring nothing new; then the source is not asked again */
 #define SPACE_CHECK_MS      1000u
 #define SPACE_LEAST         (8u << 20)
 #define HEARTBEATS_MISSED   3u
@@ -67,6 +68,11 @@ struct dumper {
     struct binfile_name join; /* with which file of its source it begins; text "": as start says */
     bool from_start;          /* compare the last file from its start */
     struct err err;           /* why the connection was closed by us; text "" otherwise */
+    struct {
+        unsigned tries;
+        struct point end; /* T at the last of them */
+    } malformed;          /* what came, so that the connection was ended */
+    bool gave_up;         /* stopped because of that */
     char last_error[600];
     struct point begun; /* T when the present dump began */
     unsigned last_error_code;
@@ -183,6 +189,7 @@ static unsigned error_code(const struct dumper *d, const struct err *err)
     case ERR_DIVERGED:
     case ERR_CORRUPT:
     case ERR_LONG:
+    case ERR_MALFORMED:
         break;
     }
     return ER_REPLICA_FATAL_ERROR;
@@ -236,13 +243,41 @@ static void back_off(struct dumper *d, const struct err *err)
     d->retry_ms = d->retry_ms > d->opts.retry_max_ms / 2 ? d->opts.retry_max_ms : 2 * d->retry_ms;
 }
 
-static void end_for_good(struct dumper *d, enum dumper_state state, const struct err *err)
+static void stop_because(struct dumper *d, enum dumper_state state, const struct err *err)
 {
     keep_error(d, err);
     log_error("dumper", "%s", err->text);
     enter(d, PHASE_STOPPED);
     set_state(d, state);
+}
+
+static void end_for_good(struct dumper *d, enum dumper_state state, const struct err *err)
+{
+    stop_because(d, state, err);
     d->opts.ended(d->opts.ctx, state);
+}
+
+/* Whether the source may be asked again: only what has become durable since shows that it can be
+ * right, for a good heartbeat or an end of the network in between mends nothing. */
+static bool is_worth_a_try(struct dumper *d)
+{
+    struct point end = store_end_point(d->opts.store);
+    if (point_cmp(&end, &d->malformed.end) != 0)
+        d->malformed.tries = 0;
+    d->malformed.end = end;
+    return ++d->malformed.tries < MALFORMED_TRIES;
+}
+
+/* As STOP REPLICA: what is stored is served on. */
+static void stop_asking(struct dumper *d, const struct err *err)
+{
+    struct err why = *err;
+    err_prefix(&why,
+               "stopped after %u tries that brought nothing new; mend the source, then START "
+               "REPLICA or start binlogd again",
+               d->malformed.tries);
+    d->gave_up = true;
+    stop_because(d, DUMPER_STOPPED, &why);
 }
 
 /* What follows from an error that ended a try; the connection is closed already. */
@@ -254,6 +289,12 @@ static void conclude(struct dumper *d, const struct err *err)
     case ERR_USAGE:
     case ERR_LONG:
         back_off(d, err);
+        break;
+    case ERR_MALFORMED:
+        if (is_worth_a_try(d))
+            back_off(d, err);
+        else
+            stop_asking(d, err);
         break;
     case ERR_NO_SPACE:
         note_error(d, err);
@@ -720,6 +761,14 @@ static void dial(struct dumper *d, struct err *err)
     conclude(d, err);
 }
 
+/* Before the login is done it may be anybody who talks there, and another the next time. */
+static void describe_end(const struct dumper *d, const char *reason, struct err *err)
+{
+    bool before = d->phase == PHASE_DIALLING || d->phase == PHASE_LOGIN;
+    bool malformed = d->channel.malformed && !before;
+    err_kind_set(err, malformed ? ERR_MALFORMED : ERR_OTHER, "%s", reason);
+}
+
 static void on_closed(void *ctx, const char *reason)
 {
     struct dumper *d = ctx;
@@ -733,7 +782,7 @@ static void on_closed(void *ctx, const char *reason)
     if (!err.text[0] && d->login.failed)
         err = d->login.err;
     else if (!err.text[0])
-        err_set(&err, "%s", reason);
+        describe_end(d, reason, &err);
     if (d->phase == PHASE_DIALLING && !d->err.text[0]) {
         d->addr++;
         dial(d, &err);
@@ -937,10 +986,18 @@ struct dumper *dumper_new(const struct dumper_opts *opts)
     return d;
 }
 
-void dumper_start(struct dumper *d)
+/* As if nothing had failed before. */
+static void start_over(struct dumper *d)
 {
     d->retry_ms = RETRY_FIRST_MS;
+    d->malformed.tries = 0;
+    d->gave_up = false;
     clear_error(d);
+}
+
+void dumper_start(struct dumper *d)
+{
+    start_over(d);
     set_state(d, DUMPER_CONNECTING);
     begin(d);
 }
@@ -957,12 +1014,18 @@ static void close_all(struct dumper *d, const char *reason)
 void dumper_stop(struct dumper *d)
 {
     close_all(d, "stopped by the operator");
+    d->gave_up = false;
     set_state(d, DUMPER_STOPPED);
 }
 
 bool dumper_stopped(const struct dumper *d)
 {
     return d->phase == PHASE_STOPPED;
+}
+
+bool dumper_gave_up(const struct dumper *d)
+{
+    return d->gave_up;
 }
 
 void dumper_forget(struct dumper *d)
@@ -981,8 +1044,7 @@ void dumper_reconfigure(struct dumper *d, const struct dumper_opts *opts)
     go_on(d);
     if (d->phase != PHASE_BACKOFF)
         return;
-    d->retry_ms = RETRY_FIRST_MS; /* what was wrong may be right now; if not, say it anew */
-    clear_error(d);
+    start_over(d); /* what was wrong may be right now; if not, say it anew */
     begin(d);
 }
 
@@ -1099,6 +1161,7 @@ void dumper_stats(const struct dumper *d, struct dumper_stats *stats)
         .total_events = d->before.events + d->stream.events,
         .total_transactions = d->before.transactions + d->stream.transactions,
         .total_bytes = d->before.bytes + d->stream.bytes,
+        .gave_up = d->gave_up,
         .last_error = d->last_error,
         .last_error_code = d->last_error_code,
         .last_error_us = d->last_error_us,

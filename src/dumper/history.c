@@ -45,14 +45,12 @@ static int cannot_go_on(const struct setup_facts *facts, struct bytes packet, st
                         facts->source, e.code, e.message);
 }
 
-int history_join_file(const struct setup_facts *facts, struct bytes packet,
-                      struct binfile_name *file, struct err *err)
+static int decode_rotate(const struct setup_facts *facts, struct bytes packet,
+                         struct binfile_name *file, struct err *err)
 {
     struct event_rotate rotate;
     struct event_header h;
     bool wanted;
-    if (reply_is_err(packet))
-        return cannot_go_on(facts, packet, err);
     bool semi_sync = facts->semi_sync_plugin && packet.n > 1 && packet.p[1] == REPL_SEMI_SYNC_MAGIC;
     int prefix = repl_event_prefix_decode(packet, semi_sync, &wanted, err);
     if (prefix < 0)
@@ -69,4 +67,14 @@ int history_join_file(const struct setup_facts *facts, struct bytes packet,
     if (event_rotate_decode(&rotate, event, err) < 0)
         return -1;
     return binfile_name_parse(file, rotate.name, err);
+}
+
+int history_join_file(const struct setup_facts *facts, struct bytes packet,
+                      struct binfile_name *file, struct err *err)
+{
+    if (reply_is_err(packet))
+        return cannot_go_on(facts, packet, err);
+    if (reply_is_eof(packet))
+        return err_set(err, "the source ended the dump");
+    return decode_rotate(facts, packet, file, err) < 0 ? err_malformed(err) : 0;
 }

@@ -162,10 +162,13 @@ static int check_gtids(struct setup *s, struct err *err)
     if (rc == 0) {
         gtid_set_union(&s->facts.gtids, &set);
         s->facts.gtids_known = true;
+    } else {
+        err_prefix(err, "the source's GTID set");
+        err_malformed(err);
     }
     buf_fini(&text);
     gtid_set_fini(&set);
-    return rc < 0 ? err_prefix(err, "the source's GTID set") : 0;
+    return rc;
 }
 
 static void write_server_uuid(const struct setup *s, struct buf *out)
@@ -184,7 +187,7 @@ static int check_server_uuid(struct setup *s, struct err *err)
 {
     const char *uuid = cell(s);
     if (!source_name_ok(uuid))
-        return err_set(err, "the source's server_uuid is malformed");
+        return err_kind_set(err, ERR_MALFORMED, "the source's server_uuid is malformed");
     if (strcasecmp(uuid, s->opts->server_uuid) == 0)
         return err_kind_set(err, ERR_LONG,
                             "the source has the same server_uuid as binlogd: remove the file "
@@ -282,9 +285,10 @@ static void write_latest_old(const struct setup *s, struct buf *out)
 
 static int check_latest(struct setup *s, struct err *err)
 {
-    if (binfile_name_parse(&s->facts.latest, bytes_str(cell(s)), err) < 0)
-        return err_prefix(err, "cannot find the source's current file");
-    return 0;
+    if (binfile_name_parse(&s->facts.latest, bytes_str(cell(s)), err) == 0)
+        return 0;
+    err_prefix(err, "cannot find the source's current file");
+    return *cell(s) ? err_malformed(err) : -1;
 }
 
 static int on_latest_error(struct setup *s, struct err *err)
@@ -431,7 +435,7 @@ enum setup_result setup_feed(struct setup *s, struct bytes payload, struct err *
             err->code = s->reply.error.code;
         break;
     case RESULTSET_BROKEN:
-        rc = -1;
+        rc = err_malformed(err);
         break;
     }
     return rc < 0 ? SETUP_FAILED : next_step(s);

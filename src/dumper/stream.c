@@ -44,18 +44,18 @@ static int judge_error(const struct stream *st, const struct reply_err *e, struc
     return err_set(err, "the source ended the dump: error %u: %s", e->code, e->message);
 }
 
-static int bad_reply(const struct stream *st, struct bytes payload, struct err *err)
+/* Takes an ERR or EOF packet, which is the source's right. */
+static enum stream_result on_end(const struct stream *st, struct bytes payload, struct err *err)
 {
     struct reply_err e;
-    if (!reply_is_err(payload))
-        return err_set(err, payload.n && payload.p[0] == REPLY_LOCAL_INFILE
-                                ? "the source asks for a local file (LOCAL INFILE), which is never "
-                                  "given"
-                                : "the source ended the dump");
-    reply_err_decode(&e, payload);
-    judge_error(st, &e, err);
-    err->code = e.code;
-    return -1;
+    if (reply_is_err(payload)) {
+        reply_err_decode(&e, payload);
+        judge_error(st, &e, err);
+        err->code = e.code;
+    } else {
+        err_set(err, "the source ended the dump");
+    }
+    return STREAM_BAD;
 }
 
 /* ---- what the dump thread makes up ---- */
@@ -378,8 +378,9 @@ static void detect_semi_sync(struct stream *st, struct bytes part)
 static int take_first_part(struct stream *st, struct bytes part, bool whole, struct err *err)
 {
     bool ack_wanted;
-    if (part.n && part.p[0] != REPLY_OK)
-        return bad_reply(st, part, err);
+    if (part.n && part.p[0] == REPLY_LOCAL_INFILE)
+        return err_set(err,
+                       "the source asks for a local file (LOCAL INFILE), which is never given");
     detect_semi_sync(st, part);
     int prefix = repl_event_prefix_decode(part, st->semi_sync, &ack_wanted, err);
     if (prefix < 0)
@@ -396,7 +397,12 @@ enum stream_result stream_part(struct stream *st, struct bytes part, unsigned fl
         return STREAM_NO_ROOM;
     if (st->expect == STREAM_AT_FORMAT && !store_can_begin_file(st->store))
         return STREAM_NO_ROOM;
+    if (!st->in_event && (reply_is_err(part) || reply_is_eof(part)))
+        return on_end(st, part, err);
     bool last = flags & CHANNEL_LAST;
     int rc = st->in_event ? append_long(st, part, last, err) : take_first_part(st, part, last, err);
-    return rc < 0 ? STREAM_BAD : STREAM_TAKEN;
+    if (rc == 0)
+        return STREAM_TAKEN;
+    err_malformed(err);
+    return STREAM_BAD;
 }

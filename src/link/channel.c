@@ -37,6 +37,7 @@ static bool deliver(struct channel *ch, struct bytes part, unsigned flags)
     if (!ch->message_max || (flags == (CHANNEL_FIRST | CHANNEL_LAST) && part.n <= ch->message_max))
         return ch->ops->part(ch->ctx, part, flags);
     if (part.n > ch->message_max - ch->message.len) {
+        ch->malformed = true;
         channel_close(ch, "a message is longer than %zu bytes", ch->message_max);
         return false;
     }
@@ -55,6 +56,7 @@ static bool deliver(struct channel *ch, struct bytes part, unsigned flags)
 static bool read_header(struct channel *ch, const uint8_t *p)
 {
     if (p[3] != ch->seq) {
+        ch->malformed = true;
         channel_close(ch, "packets out of order: sequence number %u came, %u was due", p[3],
                       ch->seq);
         return false;

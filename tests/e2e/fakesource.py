@@ -3,7 +3,7 @@
 It speaks enough of the protocol for a binlog copier (version 9.7, semi-sync on, no GTIDs). A
 test gives a function that is called with the connection when the dump request has come; it
 sends events, good or bad, and may wait for ACKs. Everything the client sends is kept, so that
-a test can say that no ACK came. Only the first dump is served: later connections are closed.
+a test can say that no ACK came. Only so many dumps are served: later connections are closed.
 """
 import os
 import re
@@ -169,7 +169,11 @@ class Connection:
 
     def begin(self, log):
         """The artificial Rotate and the format description that open each file's dump."""
-        self.event(event(ROTATE, rotate_body(log.name), 0, FLAG_ARTIFICIAL, when=0))
+        self.resume(log, 4)
+
+    def resume(self, log, position):
+        """The same for a dump that does not begin at the file's start."""
+        self.event(event(ROTATE, rotate_body(log.name, position), 0, FLAG_ARTIFICIAL, when=0))
         self.event(log.format())
 
 
@@ -180,11 +184,12 @@ def lenenc(text):
 
 
 class FakeSource:
-    """Listens until closed. script(connection, request) runs for the first dump request."""
+    """Listens until closed. script(connection, request) runs for each of the first `dumps`."""
 
     def __init__(self, script=None, answers=None, greeting=None, password=lab.PASSWORD,
-                 after_login=None):
+                 after_login=None, dumps=1):
         self.script = script
+        self.dumps = dumps
         self.answers = answers or {}
         self.greeting = greeting
         self.after_login = after_login
@@ -224,6 +229,7 @@ class FakeSource:
                 sock.close()
                 continue
             sock.settimeout(60)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock)
             self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -239,7 +245,7 @@ class FakeSource:
             self.errors.append(repr(error))
         finally:
             connection.sock.close()
-            if connection in self.dumping:
+            if connection in self.dumping and len(self.dumping) >= self.dumps:
                 self.finished.set()
 
     def _login(self, connection):

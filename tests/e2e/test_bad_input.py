@@ -8,10 +8,13 @@ nothing beyond the good bytes may be written or acknowledged.
 import contextlib
 import os
 import re
+import signal
 import struct
 import subprocess
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import fakesource
 import lab
@@ -363,6 +366,124 @@ class Nonsense(unittest.TestCase):
     def test_fatal_error_of_source_is_told(self):
         self.attack(lambda connection, log: connection.error(1236, "Could not open log file"),
                     "1236|Could not open log file")
+
+
+class EndlessNonsense(unittest.TestCase):
+    """A source that sends the same bad event whenever it is asked, until it is mended."""
+
+    tries = 10
+
+    def setUp(self):
+        self.log = fakesource.Log()
+        self.first = self.log.transaction(1)
+        self.durable = len(self.log.bytes)
+        self.mended = False
+        self.source = FakeSource(self.script, dumps=1000)
+        self.addCleanup(self.source.close)
+        self.daemon = Binlogd(self.source, retry_max=0.1,
+                              users={"boss": lab.account(rights="replicate,status,admin")},
+                              sections={"metrics": {"listen": "127.0.0.1:0"}})
+        self.addCleanup(self.daemon.close)
+
+    def script(self, connection, request):
+        position = struct.unpack_from("<I", request, 1)[0]
+        connection.resume(self.log, position)
+        if position == 4:
+            for event in self.first[:-1]:
+                connection.event(event)
+        else:
+            self.assertEqual(position, self.durable - len(self.first[-1]))
+        connection.event(self.first[-1], flagged=True)
+        connection.wait_ack()
+        if not self.mended:
+            connection.event(self.log.make(XID, struct.pack("<Q", 2), skew=1), flagged=True)
+            return
+        gtid, begin, commit = self.log.transaction(2)
+        connection.event(gtid)
+        connection.event(begin)
+        connection.event(commit, flagged=True)
+        connection.wait_ack()
+
+    def boss(self, sql):
+        with self.daemon.connect("boss") as client:
+            return client.query_dicts(sql)
+
+    def wait_given_up(self):
+        self.daemon.wait_for(" error dumper: stopped after 10 tries that brought nothing new; ")
+        self.assertEqual(self.source.errors, [])
+
+    def assert_goes_on(self):
+        lab.wait_until(lambda: [ack for ack in self.source.acks() if ack[0] > self.durable], 20,
+                       "the ACK of the second transaction")
+        self.assertEqual(self.stored(), self.log.bytes)
+        self.assertEqual(self.boss("SHOW REPLICA STATUS")[0]["Last_IO_Error"], "")
+
+    def test_source_is_left_and_clients_are_served(self):
+        self.wait_given_up()
+        self.assertEqual(len(self.source.requests), self.tries)
+        connects = self.source.connects
+        row = self.boss("SHOW REPLICA STATUS")[0]
+        self.assertEqual((row["Replica_IO_Running"], row["Last_IO_Errno"]), ("No", "13117"))
+        self.assertRegex(row["Last_IO_Error"], r"mend the source, then START REPLICA or start "
+                         rf"binlogd again: source 127\.0\.0\.1:{self.source.port}: Xid event with "
+                         r"log_pos \d+ where \d+ is due$")
+        self.assertEqual((self.stored(), self.served()), (self.log.bytes, self.log.bytes))
+        port = self.daemon.wait_for(r"http://127\.0\.0\.1:(\d+)/metrics").group(1)
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10)
+        self.assertEqual(caught.exception.code, 503)
+        screen = subprocess.run([Binlogd.binary(), "status", "-c", self.daemon.config],
+                                stdout=subprocess.PIPE, text=True, timeout=20)
+        self.assertEqual(screen.returncode, 1)
+        self.assertIn("State       STOPPED: the source sends what cannot be stored\n", screen.stdout)
+        time.sleep(1)  # ten times as long as before another try
+        self.assertEqual(self.source.connects, connects)
+        self.assertEqual(len(problem_lines(self.daemon, "log_pos")), 2)  # the first, and the last
+        self.mended = True
+        self.boss("START REPLICA")
+        self.assert_goes_on()
+        self.assertEqual(self.daemon.stop(), 0)
+
+    def stored(self):
+        with open(self.daemon.copy_path(LOG), "rb") as copy:
+            return copy.read()
+
+    def served(self):
+        """The file as a client gets it."""
+        got = b"\xfebin"
+        with self.daemon.connect("boss") as client:
+            client.query("SET @source_binlog_checksum='CRC32'")
+            client.command(b"\x12" + struct.pack("<IHI", 4, 1, 99) + LOG.encode())
+            while (packet := client.read_packet())[:1] == b"\0":
+                if packet[5] != ROTATE or packet[1:5] != b"\0" * 4:
+                    got += packet[1:]
+        return got
+
+    def test_reload_begins_again_unless_the_operator_stopped_it(self):
+        self.wait_given_up()
+        with FakeSource(self.script, dumps=1000) as other:
+            self.mended = True
+            self.boss("STOP REPLICA")
+            self.reload(other.port)
+            time.sleep(0.5)
+            self.assertEqual(other.connects, 0)
+            self.mended = False
+            self.reload(self.source.port)
+            self.boss("START REPLICA")
+            lab.wait_until(lambda: self.daemon.log_text().count(": stopped after 10 tries") == 2, 20,
+                           "the second stop")
+            self.mended = True
+            self.source = other
+            self.reload(other.port)
+            self.assert_goes_on()
+
+    def reload(self, port):
+        done = self.daemon.log_text().count("configuration reloaded")
+        self.daemon.sections["dumper"]["port"] = port
+        self.daemon.write_config()
+        self.daemon.signal(signal.SIGHUP)
+        lab.wait_until(lambda: self.daemon.log_text().count("configuration reloaded") > done, 10,
+                       "the reload")
 
 
 class NonsenseBeforeDump(unittest.TestCase):

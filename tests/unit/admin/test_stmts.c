@@ -15,6 +15,7 @@ struct daemon {
     struct admin_events events;
     bool no_logs;
     bool no_source;
+    bool gave_up;
     enum admin_io io;
     bool refuses;
     int command;   /* enum admin_command, -1: none */
@@ -98,6 +99,7 @@ static bool tell_source(void *ctx, struct admin_source *s)
     if (d->no_source)
         return false;
     s->io = d->io;
+    s->gave_up = d->gave_up;
     s->host = "db1";
     s->port = 3307;
     s->user = "copier";
@@ -915,7 +917,7 @@ static void the_source_is_shown_in_the_words_of_the_statement(void **state)
 
 static void replication_is_started_and_stopped_as_it_stands(void **state)
 {
-    enum { NONE = -1, RUNS, STANDS, ABSENT };
+    enum { NONE = -1, RUNS, STANDS, GAVE_UP, ABSENT };
     static const struct {
         int is;
         const char *sql;
@@ -947,6 +949,8 @@ static void replication_is_started_and_stopped_as_it_stands(void **state)
         {RUNS, "STOP SLAVE SQL_THREAD, IO_THREAD", "OK", ADMIN_STOP_SOURCE},
         {RUNS, "STOP REPLICA SQL_THREAD", "OK", NONE},
         {STANDS, "STOP REPLICA", "OK", NONE},
+        {GAVE_UP, "STOP REPLICA", "OK", ADMIN_STOP_SOURCE},
+        {GAVE_UP, "START REPLICA", "OK", ADMIN_START_SOURCE},
         {ABSENT, "STOP REPLICA", "OK", NONE},
         {STANDS, "RESET REPLICA", "OK", ADMIN_RESET_SOURCE},
         {ABSENT, "RESET REPLICA ALL", "OK", NONE},
@@ -972,6 +976,7 @@ static void replication_is_started_and_stopped_as_it_stands(void **state)
         struct fixture f;
         begin(&f, "9.7.4", ADMIN_RIGHT_ADMIN);
         f.daemon.io = cases[i].is == RUNS ? ADMIN_IO_QUEUEING : ADMIN_IO_STOPPED;
+        f.daemon.gave_up = cases[i].is == GAVE_UP;
         f.daemon.no_source = cases[i].is == ABSENT;
         const char *answer = ask(&f, cases[i].sql);
         if (strcmp(answer, cases[i].answer) != 0 || f.daemon.command != cases[i].command)

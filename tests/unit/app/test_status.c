@@ -190,6 +190,35 @@ static void status_texts_of_others_are_harmless(void **state)
     assert_says(status_screen, "            sync_binlog = ?[2J (should be 1)\n");
 }
 
+static void status_tells_that_the_source_is_not_asked_any_more(void **state)
+{
+    (void)state;
+    f.state = "STOPPED";
+    f.safe = false;
+    f.dumper.state = DUMPER_STOPPED;
+    f.dumper.connected = false;
+    f.dumper.last_error =
+        "stopped after 10 tries: source db1:3306: \"../\x1b[2J.000001\" is no name "
+        "for a binary log file";
+    f.dumper.last_error_us = BEGUN + 2000000;
+    f.dumper.errors[ERR_MALFORMED] = 10;
+    f.dumper.errors[ERR_OTHER] = 3;
+    assert_says(status_screen, "\nState       STOPPED: stopped by STOP REPLICA\n");
+    assert_says(status_json, "\"gave_up\":false,\"last_error\":\"stopped after 10 tries: ");
+    f.dumper.gave_up = true;
+    assert_says(status_screen, "\nState       STOPPED: the source sends what cannot be stored\n");
+    assert_says(status_screen,
+                "\n            stopped after 10 tries: source db1:3306: "
+                "\"../?[2J.000001\" is no name\n            for a binary log file\n");
+    assert_says(status_json, "\"gave_up\":true,");
+    assert_says(status_json, "\"last_error_time\":1704164647.000000}");
+    assert_says(status_json, "\"source\":3,");
+    assert_says(status_json, "\"malformed\":10}");
+    assert_says(status_metrics, "\nbinlogd_state{state=\"STOPPED\"} 1\n");
+    assert_says(status_metrics, "\nbinlogd_errors_total{kind=\"malformed\"} 10\n");
+    assert_says(status_line, "state=STOPPED ");
+}
+
 static void status_tells_what_the_monitor_found(void **state)
 {
     (void)state;
@@ -268,6 +297,7 @@ int main(void)
         TEST(status_replicas_with_one_identity_are_one_series),
         TEST(status_screen_is_one_screen),
         TEST(status_texts_of_others_are_harmless),
+        TEST(status_tells_that_the_source_is_not_asked_any_more),
         TEST(status_tells_what_the_monitor_found),
         TEST(status_tells_of_the_chain_when_replicas_are_waited_for),
         TEST(status_unknown_values_are_left_out_of_metrics),

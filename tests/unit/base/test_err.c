@@ -47,6 +47,20 @@ static void err_prefix_keeps_the_kind(void **state)
     assert_int_equal(err.kind, ERR_DIVERGED);
 }
 
+static void err_malformed_says_so_of_what_has_no_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        enum err_kind was, is;
+    } cases[] = {{ERR_OTHER, ERR_MALFORMED}, {ERR_DIVERGED, ERR_DIVERGED}, {ERR_LONG, ERR_LONG}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        err_kind_set(&err, cases[i].was, "inner");
+        assert_int_equal(err_malformed(&err), -1);
+        assert_int_equal(err.kind, cases[i].is);
+        assert_string_equal(err.text, "inner");
+    }
+}
+
 static void err_long_text_truncated(void **state)
 {
     (void)state;
@@ -70,6 +84,7 @@ int main(void)
         cmocka_unit_test(err_kinds),
         cmocka_unit_test(err_io_kind_by_errno),
         cmocka_unit_test(err_prefix_keeps_the_kind),
+        cmocka_unit_test(err_malformed_says_so_of_what_has_no_kind),
         cmocka_unit_test(err_long_text_truncated),
     };
     return RUN_TESTS(tests);

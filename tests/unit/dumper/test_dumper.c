@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dumper/dumper.h"
+#include "mysql/errcode.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -1021,6 +1022,243 @@ static void bad_event_is_retried_more_and_more_slowly(void **state)
     assert_int_equal(log_count("Xid event with log_pos"), 1);
 }
 
+/* ---- a source that sends what cannot be right ---- */
+
+#define TRIES 10u
+
+/* Connections, from accepting on; the dumper is to end them. */
+static void send_bad_event(void)
+{
+    resume_with(&source_80, false);
+    buf_clear(&scratch);
+    wr_bytes(&scratch, source_last(&file));
+    scratch.data[scratch.off + scratch.len - 1] ^= 1;
+    source_send_event(peer, SOURCE_SEMI, buf_bytes(&scratch));
+}
+
+static void send_wrong_sequence_number(void)
+{
+    resume_with(&source_80, false);
+    peer->seq += 7;
+    source_send_event(peer, SOURCE_SEMI, source_last(&file));
+}
+
+static void ask_for_a_local_file(void)
+{
+    resume_with(&source_80, false);
+    source_send(peer, bytes_str("\xfb/etc/passwd"));
+}
+
+static void ask_for_a_local_file_before_the_dump(void)
+{
+    peer_accept(peer);
+    source_login(peer, &source_80);
+    source_recv_command(peer);
+    source_send(peer, bytes_str("\xfb/etc/passwd"));
+}
+
+static void answer_out_of_order(void)
+{
+    peer_accept(peer);
+    source_login(peer, &source_80);
+    source_recv_command(peer);
+    peer->seq += 7;
+    source_send_ok(peer);
+}
+
+static void rotate_to_an_illegal_name(void)
+{
+    resume_with(&source_80, false);
+    source_send_event(peer, SOURCE_SEMI, source_fake_rotate(&scratch, "../x.000001", 4, true));
+}
+
+/* What is here already, and good heartbeats, do not count as something new. */
+static void send_wrong_heartbeat(void)
+{
+    struct source_dump d = resume_with(&source_80, false);
+    uint32_t end = (uint32_t)store_end(store).pos;
+    source_send_event(peer, SOURCE_SEMI,
+                      bytes_of(buf_bytes(&file.bytes).p + d.pos, end - (size_t)d.pos));
+    for (int i = 0; i < 3; i++)
+        source_send_event(peer, SOURCE_SEMI, source_heartbeat(&scratch, &file, end));
+    RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING);
+    assert_string_equal(stats().last_error, "");
+    source_send_event(peer, SOURCE_SEMI, source_heartbeat(&scratch, &file, end + 1));
+}
+
+/* Connections that end otherwise. */
+static void close_at_once(void)
+{
+    peer_accept(peer);
+    peer_close(peer);
+}
+
+static void close_amid_an_event(void)
+{
+    resume_with(&source_80, false);
+    const uint8_t beginning[] = {64, 0, 0, peer->seq, 0, 0xef, 0};
+    peer_send(peer, bytes_of(beginning, sizeof beginning));
+    peer_close(peer);
+}
+
+static void end_with_an_error(void)
+{
+    resume_with(&source_80, false);
+    source_send_err(peer, 1236, "log event entry exceeded max_allowed_packet");
+}
+
+static void end_the_dump(void)
+{
+    resume_with(&source_80, false);
+    source_send(peer, bytes_of("\xfe\0\0\2\0", 5));
+}
+
+static void refuse_the_login(void)
+{
+    peer_accept(peer);
+    peer->seq = 0;
+    source_send_err(peer, 1045, "Access denied");
+}
+
+static void greet_with_nonsense(void)
+{
+    peer_accept(peer);
+    peer->seq = 7;
+    source_send(peer, bytes_str("HTTP/1.1 400 Bad Request"));
+}
+
+static void repeat(void (*act)(void), unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        act();
+        if (peer->fd >= 0)
+            peer_expect_eof(peer);
+    }
+    RUN_UNTIL(loop, !stats().connected);
+}
+
+/* One good transaction is durable, another is not sent; tries follow each other quickly. */
+static void stream_and_misbehave(void)
+{
+    opts.retry_max_ms = 20;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    add_trx(2);
+}
+
+static void assert_gave_up(void)
+{
+    RUN_UNTIL(loop, stats().state != DUMPER_CONNECTING);
+    assert_int_equal(stats().state, DUMPER_STOPPED);
+    assert_true(stats().gave_up && dumper_stopped(dumper));
+    assert_int_equal(stats().io, DUMPER_IO_STOPPED);
+    turns(0.2);
+    assert_false(peer_try_accept(peer));
+    assert_int_equal(ended, 0);
+}
+
+static void nonsense_ten_times_in_a_row_stops_the_copying(void **state)
+{
+    (void)state;
+    stream_and_misbehave();
+    repeat(send_bad_event, TRIES - 1);
+    assert_int_equal(stats().state, DUMPER_CONNECTING);
+    repeat(send_bad_event, 1);
+    assert_gave_up();
+    assert_int_equal(stats().errors[ERR_MALFORMED], TRIES);
+    assert_int_equal(stats().last_error_code, ER_REPLICA_FATAL_ERROR);
+    assert_int_equal(log_count("stopped after 10 tries that brought nothing new; mend the source, "
+                               "then START REPLICA or start binlogd again: source "),
+                     1);
+    assert_non_null(strstr(stats().last_error, "stopped after 10 tries"));
+    assert_non_null(strstr(stats().last_error, ": Xid event with log_pos "));
+}
+
+static void every_kind_of_nonsense_stops_the_copying(void **state)
+{
+    (void)state;
+    void (*const acts[])(void) = {
+        send_wrong_sequence_number, ask_for_a_local_file,      ask_for_a_local_file_before_the_dump,
+        answer_out_of_order,        rotate_to_an_illegal_name, send_wrong_heartbeat,
+    };
+    for (size_t i = 0; i < COUNT_OF(acts); i++) {
+        if (i) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        stream_and_misbehave();
+        repeat(acts[i], TRIES);
+        assert_gave_up();
+    }
+}
+
+/* Nor do they make up for it. */
+static void other_ends_do_not_count_as_nonsense(void **state)
+{
+    (void)state;
+    void (*const acts[])(void) = {close_at_once, close_amid_an_event, end_with_an_error,
+                                  end_the_dump,  refuse_the_login,    greet_with_nonsense};
+    stream_and_misbehave();
+    repeat(send_bad_event, TRIES - 1);
+    for (size_t i = 0; i < COUNT_OF(acts); i++)
+        repeat(acts[i], 2);
+    assert_int_equal(stats().errors[ERR_MALFORMED], TRIES - 1);
+    assert_int_equal(stats().state, DUMPER_CONNECTING);
+    repeat(send_bad_event, 1);
+    assert_gave_up();
+}
+
+static void something_new_between_nonsense_counts_anew(void **state)
+{
+    (void)state;
+    stream_and_misbehave();
+    repeat(send_bad_event, TRIES - 1);
+    struct source_dump d = resume_with(&source_80, false);
+    send_events(d.pos, SOURCE_SEMI);
+    await_durable(file.bytes.len);
+    source_send_event(peer, SOURCE_SEMI, source_last(&file)); /* again: the first bad one */
+    peer_expect_eof(peer);
+    add_trx(3);
+    repeat(send_bad_event, TRIES - 2);
+    RUN_UNTIL(loop, stats().state == DUMPER_CONNECTING);
+    repeat(send_bad_event, 1);
+    assert_gave_up();
+}
+
+static void starting_after_nonsense_counts_anew(void **state)
+{
+    (void)state;
+    stream_and_misbehave();
+    repeat(send_bad_event, TRIES);
+    assert_gave_up();
+    dumper_start(dumper);
+    assert_false(stats().gave_up);
+    assert_string_equal(stats().last_error, "");
+    repeat(send_bad_event, TRIES - 1);
+    assert_int_equal(stats().state, DUMPER_CONNECTING);
+    dumper_reconfigure(dumper, &opts); /* while it waits for the next try */
+    repeat(send_bad_event, TRIES - 1);
+    assert_int_equal(stats().state, DUMPER_CONNECTING);
+    struct source_dump d = resume_with(&source_80, false);
+    send_events(d.pos, SOURCE_SEMI);
+    await_durable(file.bytes.len);
+}
+
+/* Which was meant to stop, stays so: a reload does not start it. */
+static void stopping_after_nonsense_is_the_operators_stop(void **state)
+{
+    (void)state;
+    stream_and_misbehave();
+    repeat(send_bad_event, TRIES);
+    assert_gave_up();
+    dumper_stop(dumper);
+    assert_false(dumper_gave_up(dumper));
+    assert_int_equal(stats().state, DUMPER_STOPPED);
+    assert_non_null(strstr(stats().last_error, "stopped after 10 tries"));
+}
+
+/* ---- ends of connections, and of the dumper ---- */
+
 static void source_closing_before_the_dump_request_is_retried(void **state)
 {
     (void)state;
@@ -1236,6 +1474,12 @@ int main(void)
         TEST(try_without_an_answer_counts_as_waiting),
         TEST(refused_login_is_retried_with_the_reason),
         TEST(bad_event_is_retried_more_and_more_slowly),
+        TEST(nonsense_ten_times_in_a_row_stops_the_copying),
+        TEST(every_kind_of_nonsense_stops_the_copying),
+        TEST(other_ends_do_not_count_as_nonsense),
+        TEST(something_new_between_nonsense_counts_anew),
+        TEST(starting_after_nonsense_counts_anew),
+        TEST(stopping_after_nonsense_is_the_operators_stop),
         TEST(source_closing_before_the_dump_request_is_retried),
         TEST(source_closing_before_an_ack_is_retried_at_once),
         TEST(source_closing_amid_an_event_is_retried),

@@ -338,9 +338,9 @@ static void setup_refuses_what_cannot_work(void **state)
         {"the account lacks a privilege: GRANT REPLICATION SLAVE ON *.* to it: error 1227",
          ERR_LONG},
         {"error 2013: Access denied", ERR_OTHER},
-        {"the source's server_uuid is malformed", ERR_OTHER},
+        {"the source's server_uuid is malformed", ERR_MALFORMED},
         {"the source has the unknown binlog_checksum SHA512", ERR_OTHER},
-        {"cannot find the source's current file: ", ERR_OTHER},
+        {"cannot find the source's current file: ", ERR_MALFORMED},
     };
     opts.want_latest = true;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -361,7 +361,14 @@ static void setup_survives_broken_answers(void **state)
     static const struct {
         const char *bytes;
         size_t n;
-    } answers[] = {{"\xfb/etc/passwd", 12}, {"", 0}, {"\xfc", 1}, {"\xff", 1}, {"\xfe", 1}};
+        enum err_kind kind;
+    } answers[] = {
+        {"\xfb/etc/passwd", 12, ERR_MALFORMED},
+        {"", 0, ERR_MALFORMED},
+        {"\xfc", 1, ERR_MALFORMED},
+        {"\xff", 1, ERR_OTHER},
+        {"\xfe", 1, ERR_MALFORMED},
+    };
     for (size_t a = 0; a < COUNT_OF(answers); a++) {
         run(&source_80);
         result = SETUP_MORE;
@@ -371,6 +378,7 @@ static void setup_survives_broken_answers(void **state)
         RUN_UNTIL(loop, result != SETUP_MORE);
         assert_int_equal(result, SETUP_FAILED);
         assert_true(err.text[0] != 0);
+        assert_int_equal(err.kind, answers[a].kind);
     }
 }
 

@@ -192,6 +192,7 @@ static void wrong_sequence_number_closes(void **state)
     source_send(peer, bytes_str("7"));
     RUN_UNTIL(loop, side.closed);
     assert_string_equal(side.reason, "packets out of order: sequence number 7 came, 1 was due");
+    assert_true(side.ch.malformed);
     assert_int_equal(side.messages, 1);
 }
 
@@ -244,6 +245,7 @@ static void message_over_the_limit_closes(void **state)
         peer_send(peer, bytes_of(buf_bytes(&message).p, n));
         RUN_UNTIL(loop, side.closed);
         assert_string_equal(side.reason, "a message is longer than 1000 bytes");
+        assert_true(side.ch.malformed);
         assert_int_equal(side.messages, 0);
         buf_fini(&message);
     }
