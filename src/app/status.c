@@ -43,7 +43,8 @@ static void add_waiting(struct buf *out, const struct facts *f)
 {
     if (*f->acked.file)
         add_pos(out, "replicas_acked", f->acked);
-    wr_fmt(out, " wait_for_replicas=%s", status_chain(f));
+    wr_fmt(out, " wait_for_replicas=%s acknowledging=%" PRIu32 "/%" PRIu32, status_chain(f),
+           f->hub.semi_sync, f->from->config->server.wait_for_replicas);
     if (f->dumper.held_us)
         wr_fmt(out, " held_ms=%" PRIu64, f->dumper.held_us / 1000u);
 }

@@ -167,6 +167,7 @@ static void put_chain(struct buf *out, const struct facts *f)
     begin(out, "chain");
     put_text(out, "state", status_chain(f));
     put_count(out, "wait_for_replicas", f->from->config->server.wait_for_replicas);
+    put_count(out, "replicas", f->hub.semi_sync);
     put_pos(out, "acked", f->acked);
     put_duration(out, "held_seconds", d->held_us);
     put_count(out, "degraded_times", d->degraded_times);

@@ -47,6 +47,10 @@ VALUE(queue, f->journal.queue)
 VALUE(queue_size, f->journal.capacity)
 VALUE(replicas, f->replica_n)
 VALUE(chain, f->dumper.downstream == DOWNSTREAM_OFF ? -1 : f->dumper.downstream == DOWNSTREAM_ON)
+VALUE(chain_wanted, f->dumper.downstream == DOWNSTREAM_OFF
+                        ? -1
+                        : (int64_t)f->from->config->server.wait_for_replicas)
+VALUE(chain_replicas, f->dumper.downstream == DOWNSTREAM_OFF ? -1 : (int64_t)f->hub.semi_sync)
 VALUE(degraded, f->dumper.degraded_times)
 VALUE(connections, f->hub.connected)
 VALUE(connections_made, f->hub.connections)
@@ -100,6 +104,10 @@ static const struct {
      "Replicas and other readers being sent a dump."},
     {"binlogd_chain_on", EXPOSITION_GAUGE, chain,
      "Whether ACKs wait for replicas at present; absent when they are not to."},
+    {"binlogd_chain_replicas_wanted", EXPOSITION_GAUGE, chain_wanted,
+     "How many replicas ACKs are to wait for; absent when none."},
+    {"binlogd_chain_replicas", EXPOSITION_GAUGE, chain_replicas,
+     "Replicas being sent a dump that acknowledge it; absent when none is to be waited for."},
     {"binlogd_chain_degraded_total", EXPOSITION_COUNTER, degraded,
      "How often the replicas were not waited for any more."},
     {"binlogd_connections", EXPOSITION_GAUGE, connections, "Open connections of clients."},

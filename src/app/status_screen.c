@@ -256,9 +256,9 @@ static void put_chain(struct buf *out, const struct facts *f)
     if (!n)
         return;
     put_name(out, "Chain");
-    wr_fmt(out, "%s: %s %" PRIu32 " replica%s\n", status_chain(f),
+    wr_fmt(out, "%s: %s %" PRIu32 " replica%s; %" PRIu32 " acknowledge%s\n", status_chain(f),
            d->downstream == DOWNSTREAM_ON ? "ACKs wait for" : "ACKs do not wait for", n,
-           n == 1 ? "" : "s");
+           n == 1 ? "" : "s", f->hub.semi_sync, f->hub.semi_sync == 1 ? "s" : "");
     put_name(out, "");
     wr_str(out, "they have all up to ");
     put_pos(out, f->acked);
@@ -266,8 +266,9 @@ static void put_chain(struct buf *out, const struct facts *f)
         wr_fmt(out, ", waiting for %s", short_time(held, d->held_us));
     wr_u8(out, '\n');
     put_name(out, "");
-    wr_fmt(out, "%" PRIu64 " transactions with them, %" PRIu64 " without\n", d->transactions_with,
-           d->transactions_without);
+    wr_fmt(out,
+           "%" PRIu64 " transactions with them, %" PRIu64 " without; degraded %" PRIu64 " times\n",
+           d->transactions_with, d->transactions_without, d->degraded_times);
 }
 
 static void put_storage(struct buf *out, const struct facts *f)

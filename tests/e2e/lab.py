@@ -8,6 +8,7 @@ What the tests compare byte by byte and wait for is at the end of the file.
 import atexit
 import contextlib
 import glob
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import fetch
 import myclient
@@ -630,6 +633,34 @@ class Binlogd:
             return {}
         return {key: value.strip('"')
                 for key, value in re.findall(r'(\w+)=("[^"]*"|\S*)', lines[-1])}
+
+    def ask(self, *options, timeout=20):
+        """Run `binlogd status`."""
+        return subprocess.run([self.binary(), "status", "-c", self.config, *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=timeout)
+
+    def json(self):
+        """What `binlogd status --json` says."""
+        return json.loads(self.ask("--json").stdout)
+
+    def metrics_port(self):
+        """With [metrics] listen."""
+        return int(self.wait_for(r"listening on http://127\.0\.0\.1:(\d+)/metrics").group(1))
+
+    def get(self, path, port=None):
+        """(status, body) of a request to it."""
+        try:
+            with urllib.request.urlopen(
+                    f"http://127.0.0.1:{port or self.metrics_port()}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metrics(self):
+        """{name with labels: value}."""
+        lines = [line for line in self.get("/metrics")[1].splitlines() if not line.startswith("#")]
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
 
     def epoch(self):
         """The newest epoch folder, or None."""

@@ -57,9 +57,10 @@ class DurableChain(unittest.TestCase):
             return time.monotonic() - began
 
     def daemon(self, count, timeout=TIMEOUT, source=None, **keys):
-        server = {"wait_for_replicas": count, "wait_for_replicas_timeout": timeout}
-        daemon = Binlogd(source or self.source, users=self.users, sections={"server": server},
-                         **keys)
+        sections = {
+            "server": {"wait_for_replicas": count, "wait_for_replicas_timeout": timeout},
+            "metrics": {"listen": "127.0.0.1:0"}}
+        daemon = Binlogd(source or self.source, users=self.users, sections=sections, **keys)
         self.addCleanup(daemon.close)
         daemon.keep_port()
         return daemon
@@ -82,6 +83,24 @@ class DurableChain(unittest.TestCase):
         replica.wait_executed(self.source.position())
         self.assertEqual(replica.checksums(), self.source.checksums())
 
+    def assert_shown(self, daemon, state, replicas):
+        """Screen, JSON, metrics and the log's status line; returns the JSON's part."""
+        on, chain, metrics = int(state == "on"), daemon.json()["chain"], daemon.metrics()
+        self.assertEqual((chain["state"], chain["replicas"], chain["wait_for_replicas"]),
+                         (state, replicas, 1))
+        self.assertEqual([metrics[f"binlogd_chain_{name}"]
+                          for name in ("on", "replicas", "replicas_wanted", "degraded_total")],
+                         [on, replicas, 1, chain["degraded_times"]])
+        self.assertEqual([metrics[f'binlogd_chain_transactions_total{{replicas="{which}"}}']
+                          for which in ("with", "without")],
+                         [chain["transactions_with_replicas"],
+                          chain["transactions_without_replicas"]])
+        self.assertRegex(daemon.ask().stdout, rf"(?m)^Chain +{state}: ACKs (do not )?wait for 1 "
+                         rf"replica; {replicas} acknowledges?$")
+        daemon.wait_for(lambda: (line := daemon.status())["wait_for_replicas"] == state and
+                        line["acknowledging"] == f"{replicas}/1", 5)
+        return chain
+
     def assert_waiting_works(self, daemon, stop, start):
         """With the replica commits are quick; without it they wait for the timeout, once."""
         self.source.wait_semisync_client()
@@ -93,6 +112,8 @@ class DurableChain(unittest.TestCase):
         self.assertEqual((at["status"], at["clients"], at["no_tx"], at["no_times"]),
                          ("ON", "1", "0", "0"))
         self.assertGreaterEqual(int(at["yes_tx"]), 201)
+        chain = self.assert_shown(daemon, "on", 1)
+        self.assertEqual((chain["degraded_times"], chain["transactions_without_replicas"]), (0, 0))
 
         stop()
         took = self.commit()
@@ -103,12 +124,15 @@ class DurableChain(unittest.TestCase):
         self.assertEqual((at["status"], at["clients"], at["no_times"]), ("OFF", "0", "1"))
         self.assertGreaterEqual(int(at["no_tx"]), 1)
         self.assertEqual(daemon.log_text().count("ACKs without them"), 1)
-        daemon.wait_for(r"status: .*wait_for_replicas=degraded", 5)
+        chain = self.assert_shown(daemon, "degraded", 0)
+        self.assertEqual(chain["degraded_times"], 1)
+        self.assertEqual(chain["transactions_without_replicas"], int(at["no_tx"]))
         self.assertEqual(self.source.semisync()["no_tx"], 0)
 
         start()
         lab.wait_until(lambda: semi_sync(daemon, self.word)["status"] == "ON", 20, "waiting")
         self.assertIn("ACKs wait for them as before", daemon.log_text())
+        self.assert_shown(daemon, "on", 1)
         before = semi_sync(daemon, self.word)
         self.assertLess(self.commit(), TIMEOUT / 2)
         after = semi_sync(daemon, self.word)

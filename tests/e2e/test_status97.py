@@ -50,31 +50,6 @@ class Daemon(Binlogd):
         sections = {"metrics": {"listen": "127.0.0.1:0"}, **more.pop("sections", {})}
         super().__init__(source or SOURCE, sections=sections, **more)
 
-    def ask(self, *options, timeout=20):
-        return subprocess.run([self.binary(), "status", "-c", self.config, *options],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=timeout)
-
-    def json(self):
-        return json.loads(self.ask("--json").stdout)
-
-    def metrics_port(self):
-        return int(self.wait_for(r"listening on http://127\.0\.0\.1:(\d+)/metrics").group(1))
-
-    def get(self, path, port=None):
-        """(status, body) of a request to it."""
-        try:
-            with urllib.request.urlopen(
-                    f"http://127.0.0.1:{port or self.metrics_port()}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def metrics(self):
-        """{name with labels: value}."""
-        lines = [line for line in self.get("/metrics")[1].splitlines() if not line.startswith("#")]
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
-
     def wait_safe(self):
         lab.wait_until(lambda: self.ask().returncode == 0, 20, "PROTECTING")
         return self

@@ -251,25 +251,35 @@ static void status_tells_of_the_chain_when_replicas_are_waited_for(void **state)
     f.acked = (struct store_pos){"mysql-bin.000042", 7000};
     assert_null(strstr(text_of(status_screen), "Chain"));
     assert_null(strstr(text_of(status_metrics), "\nbinlogd_chain_on "));
+    assert_null(strstr(text_of(status_metrics), "\nbinlogd_chain_replicas "));
+    assert_null(strstr(text_of(status_metrics), "\nbinlogd_chain_replicas_wanted "));
     config.server.wait_for_replicas = 2;
     f.dumper.downstream = DOWNSTREAM_ON;
     f.dumper.held_us = 1500;
+    f.dumper.degraded_times = 4;
+    f.hub.semi_sync = 1;
     f.dumper.transactions_with = 10;
     f.dumper.transactions_without = 3;
-    assert_says(status_screen, "Chain       on: ACKs wait for 2 replicas\n"
+    assert_says(status_screen, "Chain       on: ACKs wait for 2 replicas; 1 acknowledges\n"
                                "            they have all up to mysql-bin.000042:7000, waiting for "
                                "1.5 ms\n"
-                               "            10 transactions with them, 3 without\n");
+                               "            10 transactions with them, 3 without; degraded 4 "
+                               "times\n");
     assert_says(status_line,
-                " replicas_acked=mysql-bin.000042:7000 wait_for_replicas=on held_ms=1");
+                " replicas_acked=mysql-bin.000042:7000 wait_for_replicas=on acknowledging=1/2 "
+                "held_ms=1");
     assert_says(status_metrics, "\nbinlogd_chain_on 1\n");
+    assert_says(status_metrics, "\nbinlogd_chain_replicas 1\n");
+    assert_says(status_metrics, "\nbinlogd_chain_replicas_wanted 2\n");
+    assert_says(status_metrics, "\nbinlogd_chain_degraded_total 4\n");
     assert_says(status_metrics, "\nbinlogd_chain_transactions_total{replicas=\"without\"} 3\n");
     assert_says(status_metrics, "\nbinlogd_chain_held_seconds 0.001500\n");
     f.dumper.downstream = DOWNSTREAM_DEGRADED;
-    f.dumper.held_us = 0;
-    assert_says(status_screen, "degraded: ACKs do not wait for 2 replicas\n");
+    f.dumper.held_us = f.hub.semi_sync = 0;
+    assert_says(status_screen, "degraded: ACKs do not wait for 2 replicas; 0 acknowledge\n");
     assert_says(status_metrics, "\nbinlogd_chain_on 0\n");
-    assert_says(status_json, "\"chain\":{\"state\":\"degraded\",\"wait_for_replicas\":2,");
+    assert_says(status_json,
+                "\"chain\":{\"state\":\"degraded\",\"wait_for_replicas\":2,\"replicas\":0,");
     config.server.wait_for_replicas = 0;
 }
 
