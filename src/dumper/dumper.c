@@ -205,6 +205,33 @@ static void stop_asking(struct dumper *d, const struct err *err)
     stop_because(d, DUMPER_STOPPED, &why);
 }
 
+/* The files of a server that has the same name are others now; by GTID it may yet have all that is
+ * stored, as a binlogd has that went on with another source. */
+static bool may_join(const struct dumper *d)
+{
+    return d->opts.on_divergence == DUMPER_FAILOVER && d->phase == PHASE_STREAMING &&
+           d->setup.facts.gtids_known && !gtid_set_empty(store_gtids(d->opts.store));
+}
+
+static void diverge(struct dumper *d, const struct err *err)
+{
+    if (d->opts.on_divergence == DUMPER_NEW_EPOCH) {
+        note_error(d, err);
+        log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
+        d->new_epoch = true;
+        d->follow = STORE_DIVERGES;
+        d->join.text[0] = 0;
+        begin(d);
+    } else if (may_join(d)) {
+        note_error(d, err);
+        log_warn("dumper", "asking by GTID, as on_divergence=failover says");
+        d->other_files = true;
+        begin(d);
+    } else {
+        end_for_good(d, DUMPER_DIVERGED, err);
+    }
+}
+
 /* What follows from an error that ended a try; the connection is closed already. */
 static void conclude(struct dumper *d, const struct err *err)
 {
@@ -233,16 +260,7 @@ static void conclude(struct dumper *d, const struct err *err)
         end_for_good(d, DUMPER_CORRUPT, err);
         break;
     case ERR_DIVERGED:
-        if (d->opts.on_divergence == DUMPER_NEW_EPOCH) {
-            note_error(d, err);
-            log_warn("dumper", "going on in a new epoch, as on_divergence=new_epoch says");
-            d->new_epoch = true;
-            d->follow = STORE_DIVERGES;
-            d->join.text[0] = 0;
-            begin(d);
-        } else {
-            end_for_good(d, DUMPER_DIVERGED, err);
-        }
+        diverge(d, err);
         break;
     }
 }
@@ -521,6 +539,7 @@ static void start_over(struct dumper *d)
 {
     d->malformed.tries = 0;
     d->gave_up = false;
+    d->other_files = false;
     dumper_all_is_well(d);
 }
 

@@ -53,7 +53,8 @@ struct dumper {
     /* What to ask for. */
     struct setup setup;
     char version[HANDSHAKE_VERSION_MAX];
-    bool new_epoch; /* begin one before the next dump: */
+    bool other_files; /* the source has others than are stored: it is to be judged by GTID */
+    bool new_epoch;   /* begin one before the next dump: */
     enum store_follow follow;
     struct binfile_name join; /* with which file of its source it begins; text "": as start says */
     bool from_start;          /* compare the last file from its start */

@@ -35,7 +35,7 @@ static const struct binfile_name *choose_file(struct dumper *d, uint64_t *pos)
 
 enum source_verdict { SOURCE_OURS, SOURCE_JOINS, SOURCE_REFUSED };
 
-/* Another server than before. */
+/* Another server than before, or one with other files. */
 static enum source_verdict check_other_source(const struct dumper *d, struct err *err)
 {
     const struct setup_facts *facts = &d->setup.facts;
@@ -62,7 +62,7 @@ static enum source_verdict check_source(struct dumper *d, struct err *err)
     const char *stored = store_source(store), *now = d->setup.facts.source;
     if (!*stored)
         return store_new_epoch(store, now, STORE_DIVERGES, err) < 0 ? SOURCE_REFUSED : SOURCE_OURS;
-    if (strcasecmp(stored, now) != 0)
+    if (d->other_files || strcasecmp(stored, now) != 0)
         return check_other_source(d, err);
     return history_check(&d->setup.facts, store_gtids(store), err) < 0 ? SOURCE_REFUSED
                                                                        : SOURCE_OURS;
@@ -114,10 +114,11 @@ static bool on_join_part(void *ctx, struct bytes part, unsigned flags)
         return true;
     }
     log_warn("dumper",
-             "the source is another server now, %s, and has all that is stored here: going on in a "
-             "new epoch with its file %s",
+             "the source, %s, is another server or has other files now, and has all that is stored "
+             "here: going on in a new epoch with its file %s",
              d->setup.facts.source, d->join.text);
     d->new_epoch = true;
+    d->other_files = false;
     d->follow = STORE_JOINS;
     channel_close(&d->channel, "joining");
     return true;

@@ -203,6 +203,27 @@ class Chain(Failover):
         lab.write_rows(self.new)
         self.wait_same(fresh, attached, lagging)
 
+    def test_binlogd_behind_goes_on_too(self):
+        """Its source keeps its name and has other files now."""
+        behind = Binlogd(host="127.0.0.1", port=self.daemon.port(), server_id=4712,
+                         users=lab.REPLICA_USER, on_divergence="failover")
+        self.addCleanup(behind.close)
+        lab.wait_caught_up(self.daemon, behind)
+        before = behind.epoch()
+        self.stop_old()
+        lab.write_rows(self.new)
+        self.new.query("FLUSH BINARY LOGS")
+        self.go_on_with_new()
+        self.write_on_new()
+        lab.wait_until(lambda: behind.epoch() != before, 20, "a new epoch behind")
+        lab.wait_caught_up(self.new, behind)
+        for name in behind.index_names():
+            wrong = lab.same_bytes(self.new.log_path(name), behind.copy_path(name))
+            self.assertIsNone(wrong, name)
+        replica = self.replica(3)
+        replica.replicate_from(behind.port())
+        self.wait_same(replica)
+
     def assert_both_refuse(self, replica):
         """The new source and binlogd tell an empty replica the same."""
         errors = []

@@ -834,6 +834,40 @@ static void failover_joins_at_the_file_that_the_new_source_names(void **state)
     assert_int_equal(ended, 0);
 }
 
+/* As behind a binlogd that went on with another source. */
+static void failover_to_other_files_of_the_same_server_asks_by_gtid(void **state)
+{
+    (void)state;
+    struct source_profile later = source_80;
+    later.gtid_executed = SOURCE_UUID ":1-7," OTHER_UUID ":1-3";
+    opts.on_divergence = DUMPER_FAILOVER;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    diverge_by_format();
+    name_join_file(&later);
+    struct source_dump d = source_decode_dump(source_accept(peer, &later));
+    assert_string_equal(d.file, "mysql-bin.000031");
+    assert_string_equal(store_source(store), SOURCE_UUID);
+    assert_int_equal(store_epoch(store), 2);
+    assert_int_equal(ended, 0);
+    assert_stored("0001-" SOURCE_UUID "/" FILE_1, buf_bytes(&file.bytes));
+}
+
+static void failover_to_other_files_that_lack_something_is_refused(void **state)
+{
+    (void)state;
+    struct source_profile reset = source_80;
+    reset.gtid_executed = OTHER_UUID ":1-3";
+    opts.on_divergence = DUMPER_FAILOVER;
+    stream_first_file(SOURCE_SEMI);
+    peer_close(peer);
+    diverge_by_format();
+    answer_setup(&reset);
+    RUN_UNTIL(loop, ended);
+    assert_int_equal(ended_state, DUMPER_DIVERGED);
+    assert_non_null(strstr(stats().last_error, "lacks transactions that are stored here"));
+}
+
 static void failover_to_a_server_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -1464,6 +1498,8 @@ int main(void)
         TEST(divergence_ends_with_nothing_changed),
         TEST(divergence_begins_a_new_epoch_when_told_to),
         TEST(failover_joins_at_the_file_that_the_new_source_names),
+        TEST(failover_to_other_files_of_the_same_server_asks_by_gtid),
+        TEST(failover_to_other_files_that_lack_something_is_refused),
         TEST(failover_to_a_server_that_does_not_fit_is_refused),
         TEST(new_epoch_with_start_latest_asks_for_the_current_file),
         TEST(full_disk_waits_for_space_and_goes_on),
