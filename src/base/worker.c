@@ -59,7 +59,10 @@ static void *worker_main(void *arg)
             job->run(job);
             pthread_mutex_lock(&w->lock);
             queue_push(&w->finished, job);
+            /* The loop may take this thread's CPU at once, and wants the lock then. */
+            pthread_mutex_unlock(&w->lock);
             w->wake(w->ctx);
+            pthread_mutex_lock(&w->lock);
         } else if (w->stop) {
             break;
         } else {
