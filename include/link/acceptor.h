@@ -21,6 +21,13 @@ struct acceptor_ops {
     void (*done)(void *ctx);
 };
 
+struct acceptor_opts {
+    const struct login_server_opts *login;
+    struct tls *tls; /* may be NULL when login offers none */
+    const struct acceptor_ops *ops;
+    struct worker *worker; /* decrypts passwords; NULL: the loop does */
+};
+
 struct acceptor {
     struct channel *channel;
     const struct channel_ops *owner_ops;
@@ -28,6 +35,8 @@ struct acceptor {
     struct tls *tls;
     struct login_server *machine; /* who logged in: until fini */
     const struct acceptor_ops *ops;
+    struct worker *worker;
+    struct checking *checking; /* an encrypted password is being checked */
     enum login_step end; /* LOGIN_DONE or LOGIN_FAILED, while held */
     bool held;
     struct err err; /* why it failed, when the channel closes before done */
@@ -38,10 +47,9 @@ struct acceptor {
 /* Takes over the channel's callbacks and sends the greeting; when done is called the next message
  * due is a command of sequence number 0. A failure is told to
  * the client and closes the channel with the reason; that can happen inside acceptor_start, if the
- * client is gone already. ops must live for ever, opts and tls until done or closed; tls may be
- * NULL when opts offer none. */
-void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
-                    struct tls *tls, const struct acceptor_ops *ops);
+ * client is gone already. ops must live for ever, login and tls until done or closed, login->rsa
+ * also until the worker has done its jobs. */
+void acceptor_start(struct acceptor *a, struct channel *ch, const struct acceptor_opts *opts);
 /* Sends the answer that is held. */
 void acceptor_release(struct acceptor *a);
 void acceptor_fini(struct acceptor *a);

@@ -59,6 +59,8 @@ struct channel_adopt_opts {
     size_t low_water;   /* bytes of output, for drained */
     const struct channel_ops *ops;
     void *ctx;
+    struct gate *gate; /* as in conn_opts, until channel_trust */
+    struct worker *worker;
 };
 
 /* Takes over an accepted socket, which is closed if this fails. Parts do not work with its small
@@ -66,6 +68,8 @@ struct channel_adopt_opts {
  * channel must live on until the callback of it, in which that happened, has returned. */
 int channel_adopt(struct channel *ch, const struct channel_adopt_opts *opts, int fd,
                   struct err *err);
+/* The peer is no stranger any longer. */
+void channel_trust(struct channel *ch);
 void channel_fini(struct channel *ch);
 /* Who is called from now on. */
 void channel_set_ops(struct channel *ch, const struct channel_ops *ops, void *ctx);

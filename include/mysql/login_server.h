@@ -41,6 +41,23 @@ struct login_server *login_server_new(const struct login_server_opts *opts);
 void login_server_free(struct login_server *ls);
 enum login_step login_server_feed(struct login_server *ls, struct bytes payload, struct err *err);
 enum login_step login_server_secured(struct login_server *ls, struct err *err);
+
+/* Whether an encrypted password is right. To decrypt it takes a millisecond, which is the caller's to
+ * spend where he has it: a check stands for itself, beside the key, which must live until it was
+ * run. */
+struct login_check {
+    const struct auth_rsa_key *rsa;
+    uint8_t nonce[HANDSHAKE_NONCE];
+    uint8_t hash[AUTH_CACHING_SHA2_LEN]; /* that the password must have */
+    struct buf cipher;
+    bool right; /* by login_check_run */
+};
+
+/* After LOGIN_WANT_CHECK: hands it over, for login_check_run in any thread, and login_check_fini. */
+void login_server_take_check(struct login_server *ls, struct login_check *check);
+void login_check_run(struct login_check *check);
+void login_check_fini(struct login_check *check);
+enum login_step login_server_checked(struct login_server *ls, bool right, struct err *err);
 /* Takes the next payload that is to be sent, of up to two after each call; valid until the next
  * call of another function. */
 bool login_server_take(struct login_server *ls, struct bytes *payload);

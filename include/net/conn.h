@@ -10,7 +10,9 @@
 #define BINLOGD_NET_CONN_H
 
 #include "base/buf.h"
+#include "base/worker.h"
 #include "net/addr.h"
+#include "net/gate.h"
 #include "net/tls.h"
 
 #include <ev.h>
@@ -40,12 +42,18 @@ struct conn_opts {
     int priority;     /* of its watchers, EV_MINPRI .. EV_MAXPRI */
     const struct conn_ops *ops;
     void *ctx;
+    /* Of a stranger, conn_accept only: it is read when the gate lets it, and with a worker the TLS
+     * handshake is done there, for a step of it takes as long as a sync. */
+    struct gate *gate;
+    struct worker *worker; /* may be NULL; not without a gate */
 };
 
 /* Begins to connect; opened or closed follows. NULL if the socket cannot even be made. */
 struct conn *conn_dial(const struct conn_opts *opts, const struct addr *to, struct err *err);
 /* Takes over a connected socket, which is closed if this fails; data follows, opened does not. */
 struct conn *conn_accept(const struct conn_opts *opts, int fd, struct err *err);
+/* It is no stranger any longer; not while a handshake is under way. */
+void conn_trust(struct conn *c);
 /* Changes what is called; for handing a connection from its login to its user. */
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx);
 /* Goes on with TLS, in the role of tls; called inside `data`, when all that is to go in clear was

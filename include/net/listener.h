@@ -1,5 +1,5 @@
 /*
- * A listening socket on the loop: hands over what it accepts, a bounded number in each turn.
+ * A listening socket on the loop: hands over what it accepts, one connection in each turn.
  *
  * When the process has no descriptors left it stops accepting for a second instead of spinning, and
  * says so in the log.

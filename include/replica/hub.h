@@ -31,6 +31,7 @@ struct hub_sql {
 struct hub_opts {
     struct ev_loop *loop;
     struct worker *worker;
+    struct worker *door; /* for the TLS handshakes of strangers; NULL: the loop does them */
     struct store *store;
     uint32_t server_id;  /* in made-up events */
     const char *version; /* of the greeting */

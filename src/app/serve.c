@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "control.h"
 #include "mysql/errcode.h"
 #include "mysql/reply_writer.h"
@@ -27,6 +28,9 @@ struct serve {
     struct auth_rsa_key *rsa;
     struct tls *tls;
     struct hub *hub;
+    struct worker *door; /* does the handshakes of strangers, when nothing else wants to run */
+    struct worker_job door_begins;
+    struct ev_async door_wake;
     struct listener *listeners[LISTENERS_MAX];
     size_t listener_n;
     char version[HANDSHAKE_VERSION_MAX];
@@ -603,6 +607,7 @@ static void describe_hub(struct serve *s, const struct config *c, struct hub_opt
     *o = (struct hub_opts){
         .loop = s->opts.loop,
         .worker = s->opts.worker,
+        .door = s->door,
         .store = s->opts.store,
         .server_id = own_server_id(s),
         .version = s->version,
@@ -664,6 +669,50 @@ static void on_moved(void *ctx)
     hub_moved(s->hub);
 }
 
+static void wake_door(void *ctx)
+{
+    struct serve *s = ctx;
+    ev_async_send(s->opts.loop, &s->door_wake);
+}
+
+static void on_door_wake(struct ev_loop *loop, struct ev_async *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct serve *s = w->data;
+    worker_reap(s->door);
+}
+
+static void door_run(struct worker_job *job)
+{
+    (void)job;
+    thread_run_idle();
+}
+
+static void door_done(struct worker_job *job)
+{
+    (void)job;
+}
+
+static void open_door(struct serve *s)
+{
+    ev_async_init(&s->door_wake, on_door_wake);
+    ev_set_priority(&s->door_wake, LISTENER_PRIORITY);
+    s->door_wake.data = s;
+    ev_async_start(s->opts.loop, &s->door_wake);
+    s->door = worker_new(wake_door, s);
+    s->door_begins = (struct worker_job){.run = door_run, .done = door_done};
+    worker_submit(s->door, &s->door_begins);
+}
+
+/* The connections that it still has are closed already. */
+static void close_door(struct serve *s)
+{
+    worker_free(s->door);
+    s->door = NULL;
+    ev_async_stop(s->opts.loop, &s->door_wake);
+}
+
 static int start(struct serve *s, struct err *err)
 {
     struct hub_opts o;
@@ -672,6 +721,7 @@ static int start(struct serve *s, struct err *err)
         return -1;
     if (s->opts.config->user_count)
         s->rsa = auth_rsa_key_new();
+    open_door(s);
     describe_hub(s, s->opts.config, &o);
     s->hub = hub_new(&o);
     store_set_reader(s->opts.store, on_moved, s);
@@ -728,6 +778,7 @@ void serve_stop(struct serve *s)
         listener_close(s->listeners[s->listener_n - 1]);
     hub_free(s->hub);
     s->hub = NULL;
+    close_door(s);
 }
 
 void serve_free(struct serve *s)

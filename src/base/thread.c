@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <sched.h>
 #include <signal.h>
 
 void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
@@ -12,4 +13,10 @@ void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     mem_need(pthread_create(thread, NULL, run, arg) == 0);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void thread_run_idle(void)
+{
+    static const struct sched_param none;
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }

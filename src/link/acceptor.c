@@ -2,6 +2,21 @@
 #include "link/acceptor.h"
 
 #include "base/mem.h"
+#include "base/worker.h"
+
+#include <stdlib.h>
+
+/* Decrypts a password, for as long as it takes, with or without the acceptor. */
+struct checking {
+    struct worker_job job; /* first: the worker hands it back */
+    struct acceptor *a;    /* NULL when it has gone */
+    struct login_check check;
+};
+
+static void check_run(struct worker_job *job)
+{
+    login_check_run(&((struct checking *)job)->check);
+}
 
 /* The packets of one step go out together. */
 static void send_all(struct acceptor *a)
@@ -17,6 +32,8 @@ static void send_all(struct acceptor *a)
         conn_flush(ch->conn);
 }
 
+static void check(struct acceptor *a);
+
 static void answer(struct acceptor *a, enum login_step step)
 {
     struct channel *ch = a->channel;
@@ -28,6 +45,9 @@ static void answer(struct acceptor *a, enum login_step step)
         break;
     case LOGIN_WANT_TLS:
         channel_start_tls(ch, a->tls, NULL);
+        break;
+    case LOGIN_WANT_CHECK:
+        check(a);
         break;
     case LOGIN_DONE:
         channel_expect_seq(ch, 0);
@@ -51,6 +71,43 @@ static void act(struct acceptor *a, enum login_step step)
         answer(a, step);
 }
 
+static void check_done(struct worker_job *job)
+{
+    struct checking *c = (struct checking *)job;
+    struct acceptor *a = c->a;
+    bool right = c->check.right;
+    login_check_fini(&c->check);
+    free(c);
+    if (!a)
+        return;
+    a->checking = NULL;
+    act(a, login_server_checked(a->machine, right, &a->err));
+}
+
+static void check(struct acceptor *a)
+{
+    struct checking *c = mem_alloc(sizeof *c);
+    c->job.run = check_run;
+    c->job.done = check_done;
+    c->a = a;
+    login_server_take_check(a->machine, &c->check);
+    a->checking = c;
+    if (a->worker) {
+        worker_submit(a->worker, &c->job);
+        return;
+    }
+    check_run(&c->job);
+    check_done(&c->job);
+}
+
+/* Its end concerns nobody. */
+static void forget_check(struct acceptor *a)
+{
+    if (a->checking)
+        a->checking->a = NULL;
+    a->checking = NULL;
+}
+
 static void on_secured(void *ctx)
 {
     struct acceptor *a = ctx;
@@ -61,7 +118,7 @@ static bool on_part(void *ctx, struct bytes part, unsigned flags)
 {
     (void)flags;
     struct acceptor *a = ctx;
-    if (a->held)
+    if (a->held || a->checking)
         channel_close(a->channel, "a packet came before the answer to the last");
     else
         act(a, login_server_feed(a->machine, part, &a->err));
@@ -76,6 +133,7 @@ static void on_batch(void *ctx)
 static void on_closed(void *ctx, const char *reason)
 {
     struct acceptor *a = ctx;
+    forget_check(a);
     channel_set_ops(a->channel, a->owner_ops, a->owner_ctx);
     a->owner_ops->closed(a->owner_ctx, reason);
 }
@@ -87,16 +145,16 @@ static const struct channel_ops acceptor_ops = {
     .closed = on_closed,
 };
 
-void acceptor_start(struct acceptor *a, struct channel *ch, const struct login_server_opts *opts,
-                    struct tls *tls, const struct acceptor_ops *ops)
+void acceptor_start(struct acceptor *a, struct channel *ch, const struct acceptor_opts *opts)
 {
     acceptor_fini(a);
     a->channel = ch;
     a->owner_ops = ch->ops;
     a->owner_ctx = ch->ctx;
-    a->tls = tls;
-    a->ops = ops;
-    a->machine = login_server_new(opts);
+    a->tls = opts->tls;
+    a->ops = opts->ops;
+    a->worker = opts->worker;
+    a->machine = login_server_new(opts->login);
     channel_set_ops(ch, &acceptor_ops, a);
     channel_receive(ch, ACCEPTOR_MESSAGE_MAX);
     act(a, LOGIN_MORE);
@@ -111,6 +169,7 @@ void acceptor_release(struct acceptor *a)
 
 void acceptor_fini(struct acceptor *a)
 {
+    forget_check(a);
     login_server_free(a->machine);
     *a = (struct acceptor){0};
 }

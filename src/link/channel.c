@@ -155,9 +155,17 @@ int channel_adopt(struct channel *ch, const struct channel_adopt_opts *opts, int
         .priority = opts->priority,
         .ops = &channel_adopt_ops,
         .ctx = ch,
+        .gate = opts->gate,
+        .worker = opts->worker,
     };
     ch->conn = conn_accept(&conn_opts, fd, err);
     return ch->conn ? 0 : -1;
+}
+
+void channel_trust(struct channel *ch)
+{
+    if (ch->conn)
+        conn_trust(ch->conn);
 }
 
 void channel_fini(struct channel *ch)

@@ -14,6 +14,9 @@ static void act(struct login *l, enum login_step step)
     switch (step) {
     case LOGIN_MORE:
         break;
+    case LOGIN_WANT_CHECK: /* of servers */
+        BUG_ON(true);
+        break;
     case LOGIN_WANT_TLS:
         if (ch->conn)
             conn_start_tls(ch->conn, l->tls, l->host);

@@ -33,6 +33,7 @@ enum login_server_state {
     LOGIN_SERVER_AT_SWITCH,   /* awaits the scramble of the account's plugin */
     LOGIN_SERVER_AT_PASSWORD, /* awaits the password, in clear or encrypted, or a request for the
                                  key to encrypt it with */
+    LOGIN_SERVER_AT_CHECK,    /* awaits whether the encrypted password is right */
     LOGIN_SERVER_AT_END
 };
 
@@ -48,6 +49,7 @@ struct login_server {
     bool tls;      /* it is up */
     bool key_sent; /* it is asked for once */
     bool denied;
+    struct buf cipher; /* the encrypted password, at the check */
     struct buf out[OUT_MAX];
     size_t out_n;
     size_t out_taken;
@@ -105,6 +107,7 @@ void login_server_free(struct login_server *ls)
         return;
     for (int i = 0; i < OUT_MAX; i++)
         buf_fini_secret(&ls->out[i]);
+    buf_fini(&ls->cipher);
     mem_wipe(ls, sizeof *ls);
     free(ls);
 }
@@ -334,15 +337,18 @@ static enum login_step send_key(struct login_server *ls)
     return LOGIN_MORE;
 }
 
-/* Takes the password out of its packet: with a NUL behind it, or encrypted. */
-static int read_password(const struct login_server *ls, struct bytes payload, struct buf *password)
+static bool has_hash(struct bytes password, const uint8_t expected[AUTH_CACHING_SHA2_LEN])
 {
-    if (!is_secure(ls))
-        return auth_rsa_decrypt(password, ls->opts->rsa, payload, ls->nonce);
-    if (!payload.n || payload.p[payload.n - 1] != 0)
-        return -1;
-    wr_bytes(password, bytes_of(payload.p, payload.n - 1));
-    return 0;
+    uint8_t hash[AUTH_CACHING_SHA2_LEN];
+    auth_sha2_hash(hash, password);
+    bool same = CRYPTO_memcmp(hash, expected, sizeof hash) == 0;
+    mem_wipe(hash, sizeof hash);
+    return same;
+}
+
+static enum login_step judge_password(struct login_server *ls, bool right, struct err *err)
+{
+    return right && !ls->account.decoy ? done(ls, err) : deny_password(ls, err);
 }
 
 static enum login_step on_password(struct login_server *ls, struct bytes payload, struct err *err)
@@ -350,15 +356,47 @@ static enum login_step on_password(struct login_server *ls, struct bytes payload
     bool asks_key = payload.n == 1 && payload.p[0] == SHA2_REQUEST_KEY;
     if (asks_key && !is_secure(ls) && !ls->key_sent)
         return send_key(ls);
+    if (!is_secure(ls)) {
+        wr_bytes(&ls->cipher, payload);
+        ls->state = LOGIN_SERVER_AT_CHECK;
+        return LOGIN_WANT_CHECK;
+    }
+    bool ended = payload.n && payload.p[payload.n - 1] == 0;
+    struct bytes password = bytes_of(payload.p, ended ? payload.n - 1 : 0);
+    bool right = has_hash(password, ls->account.sha2);
+    return judge_password(ls, right && ended, err);
+}
+
+void login_server_take_check(struct login_server *ls, struct login_check *check)
+{
+    BUG_ON(ls->state != LOGIN_SERVER_AT_CHECK);
+    *check = (struct login_check){.rsa = ls->opts->rsa, .cipher = ls->cipher};
+    memcpy(check->nonce, ls->nonce, sizeof check->nonce);
+    memcpy(check->hash, ls->account.sha2, sizeof check->hash);
+    buf_init(&ls->cipher);
+}
+
+void login_check_run(struct login_check *check)
+{
     struct buf password;
     buf_init(&password);
-    uint8_t hash[AUTH_CACHING_SHA2_LEN];
-    bool read = read_password(ls, payload, &password) == 0;
-    auth_sha2_hash(hash, buf_bytes(&password));
-    bool right = CRYPTO_memcmp(hash, ls->account.sha2, sizeof hash) == 0;
+    bool read =
+        auth_rsa_decrypt(&password, check->rsa, buf_bytes(&check->cipher), check->nonce) == 0;
+    check->right = has_hash(buf_bytes(&password), check->hash) && read;
     buf_fini_secret(&password);
-    mem_wipe(hash, sizeof hash);
-    return read && right && !ls->account.decoy ? done(ls, err) : deny_password(ls, err);
+}
+
+void login_check_fini(struct login_check *check)
+{
+    buf_fini(&check->cipher);
+    mem_wipe(check, sizeof *check);
+}
+
+enum login_step login_server_checked(struct login_server *ls, bool right, struct err *err)
+{
+    BUG_ON(ls->state != LOGIN_SERVER_AT_CHECK);
+    forget_out(ls);
+    return judge_password(ls, right, err);
 }
 
 enum login_step login_server_feed(struct login_server *ls, struct bytes payload, struct err *err)
@@ -372,6 +410,7 @@ enum login_step login_server_feed(struct login_server *ls, struct bytes payload,
     case LOGIN_SERVER_AT_PASSWORD:
         return on_password(ls, payload, err);
     case LOGIN_SERVER_AT_TLS:
+    case LOGIN_SERVER_AT_CHECK:
     case LOGIN_SERVER_AT_END:
         break;
     }

@@ -26,6 +26,18 @@
 #endif
 #define CLIENT_TIMEOUT_MS 60000u
 
+/* How a read or write ended; with IO_CLOSED the connection is to be closed for c->reason. */
+enum io_result { IO_SOME, IO_AGAIN, IO_CLOSED };
+
+/* A step of the TLS handshake, done by the worker, which has the session until then. */
+struct shake {
+    struct worker_job job; /* first: the worker hands it back */
+    struct conn *c;
+    bool running;
+    bool ended; /* its result is due */
+    enum io_result result;
+};
+
 enum conn_state {
     CONN_CONNECTING, /* awaits that the socket becomes writable */
     CONN_OPEN,       /* bytes flow */
@@ -48,6 +60,10 @@ struct conn {
     bool write_wants_read;
     bool tls_early; /* the handshake is still fed with what came before conn_start_tls */
     SSL *ssl;
+    struct gate *gate; /* NULL: it is read at once */
+    struct gate_ticket ticket;
+    struct worker *worker; /* NULL: handshakes are done on the loop */
+    struct shake shake;
     struct ev_io reader;
     struct ev_io writer;
     struct addr peer;
@@ -103,7 +119,10 @@ void conn_close(struct conn *c, const char *fmt, ...)
     c->state = CONN_CLOSED;
     ev_io_stop(c->loop, &c->reader);
     ev_io_stop(c->loop, &c->writer);
-    close(c->fd);
+    if (c->gate)
+        gate_leave(c->gate, &c->ticket);
+    if (!c->shake.running) /* else the worker may use it, which must not be another's then */
+        close(c->fd);
     c->ops->closed(c->ctx, reason);
     leave(c);
 }
@@ -113,9 +132,11 @@ static void update_watchers(struct conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
-    bool want_write = c->state == CONN_CONNECTING || c->read_wants_write || c->drained ||
-                      (c->out.len && !c->write_wants_read);
-    bool want_read = c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
+    bool busy = c->shake.running || gate_waits(&c->ticket);
+    bool want_write = !busy && (c->state == CONN_CONNECTING || c->read_wants_write || c->drained ||
+                                (c->out.len && !c->write_wants_read));
+    bool want_read =
+        !busy && c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
     if (want_write)
         ev_io_start(c->loop, &c->writer);
     else
@@ -138,9 +159,6 @@ static void set_socket_options(int fd, unsigned timeout_ms)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
     setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &resend_ms, sizeof resend_ms);
 }
-
-/* How a read or write ended; with IO_CLOSED the connection is to be closed for c->reason. */
-enum io_result { IO_SOME, IO_AGAIN, IO_CLOSED };
 
 static enum io_result broken_by_errno(struct conn *c, const char *what)
 {
@@ -262,19 +280,57 @@ static int do_handshake(struct conn *c)
     return do_handshake(c);
 }
 
-static void step_handshake(struct conn *c)
+/* In the worker or on the loop. What OpenSSL has to say of errors it says in the thread. */
+static void shake_run(struct worker_job *job)
 {
+    struct shake *s = (struct shake *)job;
+    struct conn *c = s->c;
     int rc = do_handshake(c);
-    if (rc == 1 && c->tls_early) {
+    s->result = IO_SOME;
+    if (rc != 1)
+        s->result =
+            tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake");
+}
+
+static void end_shake(struct conn *c)
+{
+    c->shake.ended = false;
+    if (c->shake.result == IO_CLOSED) {
+        conn_close(c, "%s", c->reason);
+    } else if (c->shake.result == IO_SOME && c->tls_early) {
         conn_close(c, "bytes in clear came where TLS begins");
-    } else if (rc == 1) {
+    } else if (c->shake.result == IO_SOME) {
         c->state = CONN_OPEN;
         c->read_wants_write = false;
         c->ops->secured(c->ctx);
-    } else if (tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake") ==
-               IO_CLOSED) {
-        conn_close(c, "%s", c->reason);
     }
+}
+
+static void shake_done(struct worker_job *job)
+{
+    struct conn *c = ((struct shake *)job)->c;
+    c->shake.running = false;
+    if (c->state == CONN_CLOSED) {
+        close(c->fd);
+    } else {
+        c->shake.ended = true;
+        if (gate_pass(c->gate, &c->ticket))
+            end_shake(c);
+        update_watchers(c);
+    }
+    leave(c);
+}
+
+static void step_handshake(struct conn *c)
+{
+    if (!c->worker) {
+        shake_run(&c->shake.job);
+        end_shake(c);
+        return;
+    }
+    enter(c); /* until shake_done */
+    c->shake.running = true;
+    worker_submit(c->worker, &c->shake.job);
 }
 
 /* What the callback leaves may also be the beginning of TLS, when it called conn_start_tls. */
@@ -352,7 +408,20 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
     (void)revents;
     struct conn *c = w->data;
     enter(c);
-    step_read(c);
+    if (!c->gate || gate_pass(c->gate, &c->ticket))
+        step_read(c);
+    update_watchers(c);
+    leave(c);
+}
+
+static void on_turn(void *ctx)
+{
+    struct conn *c = ctx;
+    enter(c);
+    if (c->shake.ended)
+        end_shake(c);
+    else
+        step_read(c);
     update_watchers(c);
     leave(c);
 }
@@ -429,6 +498,10 @@ static struct conn *conn_new(const struct conn_opts *opts, int fd, enum conn_sta
     ev_set_priority(&c->reader, opts->priority);
     ev_set_priority(&c->writer, opts->priority);
     c->reader.data = c->writer.data = c;
+    c->gate = opts->gate;
+    c->ticket = (struct gate_ticket){.go = on_turn, .ctx = c};
+    c->worker = opts->worker;
+    c->shake = (struct shake){.job = {.run = shake_run, .done = shake_done}, .c = c};
     update_watchers(c);
     return c;
 }
@@ -471,6 +544,19 @@ struct conn *conn_accept(const struct conn_opts *opts, int fd, struct err *err)
     return c;
 }
 
+void conn_trust(struct conn *c)
+{
+    bool waited = gate_waits(&c->ticket);
+    BUG_ON(c->state == CONN_HANDSHAKE);
+    if (waited)
+        gate_leave(c->gate, &c->ticket);
+    c->gate = NULL;
+    c->worker = NULL;
+    update_watchers(c);
+    if (waited && c->state == CONN_OPEN)
+        ev_feed_event(c->loop, &c->reader, EV_READ);
+}
+
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
 {
     c->ops = ops;
@@ -506,8 +592,9 @@ void conn_resume(struct conn *c)
 {
     c->paused = false;
     update_watchers(c);
-    bool pending = c->in_end > c->in_off || c->ended || (c->ssl && SSL_has_pending(c->ssl));
-    if (c->state == CONN_OPEN && pending)
+    if (c->state != CONN_OPEN || gate_waits(&c->ticket))
+        return;
+    if (c->in_end > c->in_off || c->ended || (c->ssl && SSL_has_pending(c->ssl)))
         ev_feed_event(c->loop, &c->reader, EV_READ);
 }
 

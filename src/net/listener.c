@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define BACKLOG     SOMAXCONN /* cut by the system to its own limit */
-#define BATCH       16        /* connections accepted in one turn of the loop */
 #define REST_S      1.0
 #define SOCKET_MODE 0660 /* unless said otherwise */
 
@@ -45,20 +44,18 @@ static void on_rested(struct ev_loop *loop, struct ev_timer *w, int revents)
     ev_io_start(loop, &l->reader);
 }
 
-/* False when there is nothing more to accept at present. An error of one connection, which accept
- * reports too, says nothing about the next. */
-static bool accept_one(struct listener *l)
+/* One in each turn of the loop. An error of that connection, which accept reports too, says nothing
+ * about the next. */
+static void accept_one(struct listener *l)
 {
     struct addr peer = {.len = sizeof peer.ss};
     int fd = accept4(l->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         addr_unmap(&peer);
         l->opts.accepted(l->opts.ctx, fd, &peer);
-        return true;
+        return;
     }
     switch (errno) {
-    case EAGAIN:
-        return false;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
@@ -68,9 +65,9 @@ static bool accept_one(struct listener *l)
     case ENOTSOCK:
     case EOPNOTSUPP:
         rest(l, strerrordesc_np(errno));
-        return false;
+        break;
     default:
-        return true;
+        break;
     }
 }
 
@@ -78,9 +75,7 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
     (void)loop;
     (void)revents;
-    struct listener *l = w->data;
-    for (int i = 0; i < BATCH && accept_one(l); i++)
-        ;
+    accept_one(w->data);
 }
 
 static struct listener *start(const struct listener_opts *opts, int fd)

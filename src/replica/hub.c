@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define WAKE_PRIORITY (-2) /* replicas come after the ACKs */
+#define GATE_PRIORITY (-2) /* and strangers */
 
 /* When T moves, a few replicas are woken at once, a crowd in steps: a loop that is busy with a
  * thousand of them leaves neither itself nor the journal's thread a CPU for the next commit. The
@@ -53,6 +54,7 @@ struct hub {
     struct session *entering[ENTERING_MAX];
     uint32_t entering_n;
     struct failures *failures;
+    struct gate gate; /* for those that log in */
     struct log_limit lines[HUB_LINES_AUDIT + 1];
     struct ev_timer tell; /* of lines that were left out */
 };
@@ -177,6 +179,7 @@ struct hub *hub_new(const struct hub_opts *opts)
     ev_init(&h->wake, on_wake);
     ev_set_priority(&h->wake, WAKE_PRIORITY);
     h->wake.data = h;
+    gate_init(&h->gate, opts->loop, GATE_PRIORITY);
     h->failures = failures_new(FAILURES_ADDRESSES_MAX);
     init_lines(h);
     return h;
@@ -294,6 +297,7 @@ void hub_free(struct hub *h)
     free_dead(h);
     ev_timer_stop(h->opts.loop, &h->wake);
     ev_timer_stop(h->opts.loop, &h->tell);
+    gate_fini(&h->gate);
     failures_free(h->failures);
     free(h->scratch);
     free(h);
@@ -416,7 +420,8 @@ void hub_accept(struct hub *h, int fd, const struct addr *peer)
         refuse(h, fd, peer, why);
         return;
     }
-    struct session *s = session_new(h, &h->opts, h->scratch, &h->stats, fd, peer, ++h->next_id);
+    struct session_opts opts = {h, &h->opts, &h->gate, h->scratch, &h->stats, peer, ++h->next_id};
+    struct session *s = session_new(&opts, fd);
     if (!s)
         return;
     link_session(&h->sessions, s);

@@ -640,6 +640,7 @@ static void on_logged_in(void *ctx)
     s->sql = s->opts->sql->open(s->opts->ctx, s->id, a->name, s->host,
                                 login_server_database(s->acceptor.machine), a->rights);
     hub_logged_in(s->hub, s);
+    channel_trust(&s->channel);
     log_login(s);
     channel_receive(&s->channel, COMMAND_MAX);
     enter(s, SESSION_COMMANDS);
@@ -760,21 +761,21 @@ static bool admit(void *ctx, const struct account *account)
     return s->admitted;
 }
 
-struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
-                            struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id)
+struct session *session_new(const struct session_opts *so, int fd)
 {
+    const struct hub_opts *opts = so->opts;
     struct session *s = mem_alloc(sizeof *s);
     struct err err;
-    s->hub = hub;
+    s->hub = so->hub;
     s->opts = opts;
-    s->scratch = scratch;
-    s->stats = stats;
-    s->id = id;
-    s->peer = *peer;
+    s->scratch = so->scratch;
+    s->stats = so->stats;
+    s->id = so->id;
+    s->peer = *so->peer;
     addr_unmap(&s->peer);
     s->source = addr_source(&s->peer);
     addr_host(&s->peer, s->host);
-    s->local = peer->ss.ss_family == AF_UNIX;
+    s->local = s->peer.ss.ss_family == AF_UNIX;
     ev_init(&s->timer, on_timer);
     s->timer.data = s;
     struct channel_adopt_opts adopt = {
@@ -784,6 +785,8 @@ struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_
         .low_water = LOW_WATER,
         .ops = &session_ops,
         .ctx = s,
+        .gate = so->gate,
+        .worker = opts->door,
     };
     if (channel_adopt(&s->channel, &adopt, fd, &err) < 0) {
         log_warn("replica", "%s: %s", s->host, err.text);
@@ -792,7 +795,7 @@ struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_
     }
     s->login = (struct login_server_opts){
         .version = opts->version,
-        .connection_id = id,
+        .connection_id = s->id,
         .host = s->host,
         .tls = !opts->tls          ? LOGIN_SERVER_TLS_OFF
                : opts->require_tls ? LOGIN_SERVER_TLS_REQUIRED
@@ -812,7 +815,8 @@ void session_begin(struct session *s)
     addr_format(&s->peer, text);
     log_debug("replica", "session %" PRIu32 ": connection: address=%s", s->id, text);
     enter(s, SESSION_LOGIN);
-    acceptor_start(&s->acceptor, &s->channel, &s->login, s->opts->tls, &acceptor_ops);
+    struct acceptor_opts opts = {&s->login, s->opts->tls, &acceptor_ops, s->opts->door};
+    acceptor_start(&s->acceptor, &s->channel, &opts);
 }
 
 void session_free(struct session *s)

@@ -54,9 +54,18 @@ struct session {
     uint64_t sent_us; /* when the dump last had something to send */
 };
 
-/* NULL when the client is gone already. */
-struct session *session_new(struct hub *hub, const struct hub_opts *opts, uint8_t *scratch,
-                            struct hub_stats *stats, int fd, const struct addr *peer, uint32_t id);
+struct session_opts {
+    struct hub *hub;
+    const struct hub_opts *opts;
+    struct gate *gate; /* until it has logged in */
+    uint8_t *scratch;
+    struct hub_stats *stats;
+    const struct addr *peer;
+    uint32_t id;
+};
+
+/* Takes the socket. NULL when the client is gone already. */
+struct session *session_new(const struct session_opts *so, int fd);
 /* Begins the login. When its connection closes, which can be at once, the session tells the hub,
  * which frees it later, for its callbacks are still running. */
 void session_begin(struct session *s);

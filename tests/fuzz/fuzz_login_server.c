@@ -62,6 +62,16 @@ static enum login_step feed(struct login_server *ls, struct bytes payload, struc
     return step;
 }
 
+static enum login_step check(struct login_server *ls, struct err *err)
+{
+    struct login_check check;
+    login_server_take_check(ls, &check);
+    login_check_run(&check);
+    bool right = check.right;
+    login_check_fini(&check);
+    return login_server_checked(ls, right, err);
+}
+
 static void run(struct login_server *ls, const struct login_server_opts *opts, struct rd *r)
 {
     struct err err;
@@ -70,6 +80,8 @@ static void run(struct login_server *ls, const struct login_server_opts *opts, s
     while (rd_left(r) && (step == LOGIN_MORE || step == LOGIN_WANT_TLS)) {
         uint16_t n = rd_u16(r);
         step = feed(ls, rd_bytes(r, n < rd_left(r) ? n : rd_left(r)), &err);
+        if (step == LOGIN_WANT_CHECK)
+            step = check(ls, &err);
         BUG_ON(step == LOGIN_DONE);
         BUG_ON(step == LOGIN_WANT_TLS && opts->tls == LOGIN_SERVER_TLS_OFF);
         BUG_ON(step == LOGIN_FAILED && (!memchr(err.text, 0, sizeof err.text) || !*err.text));

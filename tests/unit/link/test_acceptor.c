@@ -4,12 +4,15 @@
 #include "base/mem.h"
 #include "link/acceptor.h"
 #include "link/login.h"
+#include "mysql/caps.h"
 #include "mysql/reply.h"
 #include "net/listener.h"
 
 #include <errno.h>
 #include <openssl/pem.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,6 +41,11 @@ static struct acceptor acceptor;
 static struct login login;
 static struct login_client_opts client_opts;
 static struct end server, client;
+static struct gate gate; /* in use with the worker */
+static struct worker *worker;
+static struct ev_async worker_wake;
+static struct auth_rsa_key *rsa;
+static atomic_bool worker_may_go;
 
 static const struct account *find(void *ctx, const char *user)
 {
@@ -71,6 +79,7 @@ static void on_server_in(void *ctx)
 {
     struct end *e = ctx;
     e->in = true;
+    channel_trust(&e->ch);
 }
 
 static void on_client_in(void *ctx)
@@ -97,9 +106,16 @@ static void on_accepted(void *ctx, int fd, const struct addr *peer)
     (void)ctx;
     (void)peer;
     struct channel_adopt_opts opts = {
-        .loop = loop, .message_max = ACCEPTOR_MESSAGE_MAX, .ops = &ops, .ctx = &server};
+        .loop = loop,
+        .message_max = ACCEPTOR_MESSAGE_MAX,
+        .ops = &ops,
+        .ctx = &server,
+        .gate = worker ? &gate : NULL,
+        .worker = worker,
+    };
     assert_int_equal(channel_adopt(&server.ch, &opts, fd, &err), 0);
-    acceptor_start(&acceptor, &server.ch, &server_opts, server_tls, &acceptor_ops);
+    struct acceptor_opts acceptor_opts = {&server_opts, server_tls, &acceptor_ops, worker};
+    acceptor_start(&acceptor, &server.ch, &acceptor_opts);
 }
 
 static void add_account(const char *name, enum auth_plugin plugin)
@@ -143,11 +159,47 @@ static void hang_up(void)
     login_fini(&login);
 }
 
+static void wake(void *ctx)
+{
+    (void)ctx;
+    ev_async_send(loop, &worker_wake);
+}
+
+static void on_wake(struct ev_loop *l, struct ev_async *w, int revents)
+{
+    (void)l;
+    (void)w;
+    (void)revents;
+    worker_reap(worker);
+}
+
+/* From now on clients are strangers, whose costly steps the worker does. */
+static void open_door(void)
+{
+    gate_init(&gate, loop, 0);
+    ev_async_init(&worker_wake, on_wake);
+    ev_async_start(loop, &worker_wake);
+    worker = worker_new(wake, NULL);
+}
+
+static void close_door(void)
+{
+    if (!worker)
+        return;
+    worker_free(worker);
+    worker = NULL;
+    gate_fini(&gate);
+    ev_async_stop(loop, &worker_wake);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
     hold = false;
     hang_up();
+    close_door();
+    auth_rsa_key_free(rsa);
+    rsa = NULL;
     listener_close(listener);
     account_list_free(accounts);
     tls_free(server_tls);
@@ -219,6 +271,12 @@ static void login_over_a_socket_ends_on_both_sides(void **state)
     }
 }
 
+static void strangers_log_in_with_the_help_of_a_worker(void **state)
+{
+    open_door();
+    login_over_a_socket_ends_on_both_sides(state);
+}
+
 static void refusal_reaches_the_client_and_closes(void **state)
 {
     (void)state;
@@ -280,6 +338,33 @@ static void client_that_leaves_before_a_held_answer_is_gone(void **state)
     channel_close(&client.ch, "no patience");
     RUN_UNTIL(loop, server.closed);
     assert_true(acceptor.denied);
+}
+
+/* Each turn is another's. */
+static void on_turn(struct ev_loop *l, struct ev_prepare *w, int revents)
+{
+    (void)w;
+    (void)revents;
+    gate.turn = ev_iteration(l) + 1; /* is counted when it has been prepared */
+}
+
+static void packet_that_waits_at_the_gate_is_read_when_trusted(void **state)
+{
+    (void)state;
+    struct ev_prepare taken;
+    hold = true;
+    open_door();
+    dial();
+    RUN_UNTIL(loop, acceptor.held);
+    ev_prepare_init(&taken, on_turn);
+    ev_prepare_start(loop, &taken);
+    channel_send_command(&client.ch, bytes_str("\x0e"));
+    RUN_UNTIL(loop, gate.head != NULL);
+    turns(5);
+    acceptor_release(&acceptor);
+    assert_true(server.in);
+    RUN_UNTIL(loop, server.messages == 1);
+    ev_prepare_stop(loop, &taken);
 }
 
 /* ---- a raw client ---- */
@@ -383,15 +468,108 @@ static void long_commands_are_joined(void **state)
     buf_fini(&b);
 }
 
+static void raw_packet(struct bytes payload, uint8_t seq)
+{
+    struct buf b = {0};
+    packet_encode(&b, payload, seq);
+    raw_send(&b);
+    buf_fini(&b);
+}
+
+/* Asks for the key and sends what is no password of it. */
+static void raw_encrypted_password(void)
+{
+    uint8_t junk[256] = {1};
+    struct buf b = {0};
+    struct handshake_response r = {
+        .caps = CAP_PROTOCOL_41 | CAP_SECURE_CONNECTION | CAP_PLUGIN_AUTH,
+        .user = "sha",
+        .plugin = AUTH_CACHING_SHA2,
+        .auth = bytes_str("?"),
+    };
+    handshake_response_encode(&b, &r);
+    raw_connect();
+    raw_packet(buf_bytes(&b), 1);
+    raw_packet(bytes_str("\x02"), 3);
+    raw_packet(bytes_of(junk, sizeof junk), 5);
+    buf_fini(&b);
+}
+
+static void encrypted_password_is_checked_by_the_worker(void **state)
+{
+    (void)state;
+    rsa = auth_rsa_key_new();
+    server_opts.rsa = rsa;
+    for (int i = 0; i < 2; i++) {
+        if (i)
+            open_door();
+        raw_encrypted_password();
+        RUN_UNTIL(loop, server.closed);
+        assert_true(acceptor.denied);
+        assert_non_null(strstr(server.reason, ": wrong password"));
+        close(raw);
+        hang_up();
+    }
+}
+
+static void stop_worker(struct worker_job *job)
+{
+    (void)job;
+    while (!atomic_load(&worker_may_go))
+        sched_yield();
+}
+
+static void on_stopped(struct worker_job *job)
+{
+    (void)job;
+}
+
+static struct worker_job stopper = {.run = stop_worker, .done = on_stopped};
+
+/* What the worker has of it outlives it. */
+static void strangers_that_are_ended_while_the_worker_is_busy_are_gone(void **state)
+{
+    (void)state;
+    rsa = auth_rsa_key_new();
+    server_opts.rsa = rsa;
+    for (int i = 0; i < 2; i++) {
+        open_door();
+        atomic_store(&worker_may_go, false);
+        worker_submit(worker, &stopper);
+        if (i == 0) {
+            raw_encrypted_password();
+            RUN_UNTIL(loop, acceptor.checking != NULL);
+        } else {
+            make_tls();
+            client_opts.tls = LOGIN_TLS_REQUIRED;
+            dial();
+            turns(50);
+            assert_false(client.in || server.closed);
+        }
+        channel_close(&server.ch, "over");
+        assert_true(server.closed);
+        hang_up();
+        turns(3);
+        atomic_store(&worker_may_go, true);
+        close_door();
+        if (i == 0)
+            close(raw);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(login_over_a_socket_ends_on_both_sides),
+        T(strangers_log_in_with_the_help_of_a_worker),
         T(refusal_reaches_the_client_and_closes),
         T(held_answer_comes_when_it_is_released),
         T(packet_before_a_held_answer_closes),
         T(client_that_leaves_before_a_held_answer_is_gone),
+        T(packet_that_waits_at_the_gate_is_read_when_trusted),
+        T(encrypted_password_is_checked_by_the_worker),
+        T(strangers_that_are_ended_while_the_worker_is_busy_are_gone),
         T(messages_over_the_limit_close),
         T(packets_out_of_order_close),
         T(login_in_clear_behind_the_request_for_tls_is_not_read),

@@ -76,11 +76,24 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* A step behind the check of a password, if there is one. */
+static enum login_step checked(struct login_server *ls, enum login_step step, struct err *e)
+{
+    struct login_check check;
+    if (step != LOGIN_WANT_CHECK)
+        return step;
+    login_server_take_check(ls, &check);
+    login_check_run(&check);
+    bool right = check.right;
+    login_check_fini(&check);
+    return login_server_checked(ls, right, e);
+}
+
 /* From memory of exactly the right size, so that a read past the end is found. */
 static enum login_step feed(struct login_server *ls, struct bytes payload)
 {
     struct bytes copy = capture_copy(payload);
-    enum login_step step = login_server_feed(ls, copy, &err);
+    enum login_step step = checked(ls, login_server_feed(ls, copy, &err), &err);
     capture_free(copy);
     return step;
 }
@@ -140,7 +153,8 @@ static void client_to_server(struct talk *t)
             rewrite_answer(t, payload, &changed);
         else
             wr_bytes(&changed, payload);
-        server_acts(t, login_server_feed(t->ls, buf_bytes(&changed), &t->server_err));
+        enum login_step step = login_server_feed(t->ls, buf_bytes(&changed), &t->server_err);
+        server_acts(t, checked(t->ls, step, &t->server_err));
         buf_fini_secret(&changed);
     }
 }
