@@ -19,7 +19,7 @@ from fakesource import FakeSource
 from lab import PASSWORD, REPLICA_USER, Binlogd, Mysql97
 
 LOGIN_SECONDS = 10
-PER_ADDRESS = 64  # connections that log in
+PER_ADDRESS, IN_ALL = 64, 256  # connections that log in
 CAPS = (myclient.CAP_LONG_PASSWORD | myclient.CAP_PROTOCOL_41 | myclient.CAP_TRANSACTIONS |
         myclient.CAP_SECURE_CONNECTION | myclient.CAP_PLUGIN_AUTH)
 SSL_REQUEST = b"\x20\0\0\1" + struct.pack("<IIB23x", CAPS | myclient.CAP_SSL, 1 << 30, 45)
@@ -424,6 +424,21 @@ class Limits(unittest.TestCase):
                 self.assertEqual(rest(sock), b"")
             self.assertTrue(LOGIN_SECONDS - 1 < time.monotonic() - began < LOGIN_SECONDS + 3)
         self.assertEqual(login(daemon, "127.0.6.1")[1], 0)
+
+    def test_strangers_of_many_addresses_are_bounded_in_all(self):
+        """The newest is refused, those that are there keep their time."""
+        daemon = self.daemon(sections={"log": {"level": "info"}})
+        with contextlib.ExitStack() as stack:
+            def come(number):
+                return stack.enter_context(raw(daemon.port(), f"127.0.6.{10 + number // 50}"))
+            socks = [come(number) for number in range(IN_ALL + 20)]
+            said = [first_packet(sock) for sock in socks]
+            self.assertEqual([packet[0] for packet in said], [10] * IN_ALL + [0xFF] * 20)
+            self.assertIn(b"Too many connections", said[-1])
+            self.assertIn("too many connections are logging in", daemon.log_text())
+            socks[0].close()
+            lab.wait_until(lambda: first_packet(come(0))[0] == 10, 5, "room for another")
+        lab.wait_until(lambda: login(daemon, "127.0.6.9")[1] == 0, 5, "room again")
 
     @staticmethod
     def drip(sock, began):
