@@ -1,9 +1,10 @@
 /*
- * One after the other: the work of many is done in steps, of which each turn of the loop does one.
+ * One after the other: the work of many is done in steps, of which each turn of the loop does one,
+ * and a millisecond a few.
  *
  * For strangers. However many come at once, between two of their steps the loop sees what has
- * higher priority: the source's socket and what the journal has finished. Whoever waits is served in
- * the order of coming.
+ * higher priority: the source's socket and what the journal has finished; and it rests, which leaves
+ * the CPU to the journal's thread. Whoever waits is served in the order of coming.
  */
 #ifndef BINLOGD_NET_GATE_H
 #define BINLOGD_NET_GATE_H
@@ -11,11 +12,15 @@
 #include <ev.h>
 #include <stdbool.h>
 
+#define GATE_STEPS_PER_MS 4u
+
 struct gate {
     struct ev_loop *loop;
     struct gate_ticket *head;
     struct gate_ticket **tail;
     unsigned turn;        /* of the loop, in which the last step was done */
+    ev_tstamp since;      /* when the present millisecond began */
+    unsigned done;        /* steps in it */
     struct ev_timer next; /* runs while somebody waits */
 };
 

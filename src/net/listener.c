@@ -16,6 +16,8 @@
 
 #define BACKLOG     SOMAXCONN /* cut by the system to its own limit */
 #define REST_S      1.0
+#define MS          0.001
+#define PER_MS      8u /* connections: a crowd leaves the loop time for others */
 #define SOCKET_MODE 0660 /* unless said otherwise */
 
 struct listener {
@@ -25,16 +27,35 @@ struct listener {
     bool made_path; /* of a unix socket: ours to remove */
     struct ev_io reader;
     struct ev_timer rest; /* runs while accepting pauses */
+    ev_tstamp since;      /* when the present millisecond began */
+    unsigned accepted;    /* in it */
 };
 
-static void rest(struct listener *l, const char *why)
+static void rest(struct listener *l, ev_tstamp seconds)
+{
+    ev_io_stop(l->opts.loop, &l->reader);
+    ev_timer_set(&l->rest, seconds, 0.);
+    ev_timer_start(l->opts.loop, &l->rest);
+}
+
+static void give_up(struct listener *l, const char *why)
 {
     char text[ADDR_TEXT_MAX];
     addr_format(&l->addr, text);
     log_warn("net", "no connections are accepted on %s for a second: %s", text, why);
-    ev_io_stop(l->opts.loop, &l->reader);
-    ev_timer_set(&l->rest, REST_S, 0.);
-    ev_timer_start(l->opts.loop, &l->rest);
+    rest(l, REST_S);
+}
+
+/* Called before each: when there were enough for a millisecond, the next comes after one. */
+static void count(struct listener *l)
+{
+    ev_tstamp now = ev_now(l->opts.loop);
+    if (now - l->since >= MS || now < l->since) {
+        l->since = now;
+        l->accepted = 0;
+    }
+    if (++l->accepted == PER_MS)
+        rest(l, MS);
 }
 
 static void on_rested(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -64,7 +85,7 @@ static void accept_one(struct listener *l)
     case EINVAL:
     case ENOTSOCK:
     case EOPNOTSUPP:
-        rest(l, strerrordesc_np(errno));
+        give_up(l, strerrordesc_np(errno));
         break;
     default:
         break;
@@ -75,7 +96,9 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
     (void)loop;
     (void)revents;
-    accept_one(w->data);
+    struct listener *l = w->data;
+    count(l);
+    accept_one(l);
 }
 
 static struct listener *start(const struct listener_opts *opts, int fd)

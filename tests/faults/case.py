@@ -3,7 +3,8 @@
 A case is a module f<number>_<what>.py with one subclass of Case, whose docstring names the row that
 it stands for: what is broken and what must hold. short() is what runs under ctest, long(rounds)
 what `run --long` runs; both return the figures in a line of words, or raise. The oracles are
-those of the end-to-end tests: the ledger (O1), bytes (O2), failover (O3), the trace of ACKs (O4).
+those of the end-to-end tests: the ledger (O1), bytes (O2), failover (O3), the trace of ACKs (O4). What it
+takes of the machine is compared here (O6).
 """
 import contextlib
 import os
@@ -22,6 +23,9 @@ import ledger  # noqa: E402
 from lab import PASSWORD, Binlogd, Mysql97  # noqa: E402
 
 FIRST_ACK_S = 3.0
+SETTLE_S, SETTLE_LIMIT_S, BACK_S = 1.0, 10, 20
+SLACK_KIB = 4096  # parts of the ring and of buffers that were not touched before
+IDLE_CPU = 0.1
 TABLE = ("CREATE TABLE lab.ledger (client INT, seq INT, value VARCHAR(64), pad LONGBLOB, "
          "PRIMARY KEY (client, seq)) ENGINE=InnoDB")
 
@@ -137,6 +141,68 @@ class Books:
         """Call when the load has ended and the daemon runs: everything is there and the same."""
         lab.assert_copied(self.source, self.daemon)
         self.check_answered()
+
+
+class Usage:
+    """What a daemon takes: KiB resident, descriptors, threads."""
+
+    def __init__(self, daemon):
+        pid = daemon.pid()
+        status = dict(line.split(":", 1) for line in
+                      lab.read_text(f"/proc/{pid}/status").splitlines() if ":" in line)
+        self.kib = int(status["VmRSS"].split()[0])
+        self.descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        self.threads = int(status["Threads"])
+
+    def __str__(self):
+        return f"{self.kib} KiB, {self.descriptors} descriptors, {self.threads} threads"
+
+
+class Resources:
+    """O6: what a daemon takes when all is well, and that it comes back to that after a fault.
+
+    Begin with one that is connected and has done some of all that the case has it do. It may be
+    started anew meanwhile.
+    """
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.before = self.settled()
+
+    def settled(self):
+        """Usage that has not changed for a while: connections come and go."""
+        last, since = Usage(self.daemon), time.monotonic()
+        end = since + SETTLE_LIMIT_S
+        while (now := time.monotonic()) < min(since + SETTLE_S, end):
+            time.sleep(0.05)
+            usage = Usage(self.daemon)
+            if (usage.descriptors, usage.threads) != (last.descriptors, last.threads):
+                since = now
+            last = usage
+        return last
+
+    def excess(self, usage):
+        """What is more than before, in words, or nothing."""
+        before = self.before
+        return [f"{what}: {was} then {now}" for what, was, now, most in (
+            ("KiB", before.kib, usage.kib, 1.1 * before.kib + SLACK_KIB),
+            ("descriptors", before.descriptors, usage.descriptors, before.descriptors),
+            ("threads", before.threads, usage.threads, before.threads)) if now > most]
+
+    def check_back(self, busy=0.0):
+        """It takes no more than before, at last, and without work no CPU but `busy` of one."""
+        end = time.monotonic() + BACK_S
+        while (excess := self.excess(Usage(self.daemon))) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not excess, f"not as before: {', '.join(excess)}"
+        used = lab.cpu_seconds(self.daemon.pid())
+        time.sleep(SETTLE_S)
+        share = (lab.cpu_seconds(self.daemon.pid()) - used) / SETTLE_S
+        assert share <= IDLE_CPU + busy, f"takes {share:.2f} of a CPU for nothing"
+
+    def words(self):
+        """For the figures."""
+        return f"{self.before.kib >> 10} then {Usage(self.daemon).kib >> 10} MiB"
 
 
 def seconds_to_next_commit(load, timeout=20):

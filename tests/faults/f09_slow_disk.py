@@ -2,7 +2,7 @@ import time
 
 import lab
 import ledger
-from case import Books, Case, inject, need_strace, read_remote, stopped
+from case import Books, Case, Resources, Usage, inject, need_strace, read_remote, stopped
 from lab import REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
 
 DELAYS_S = (0.005, 0.2, 5, 30)
@@ -42,10 +42,12 @@ class SlowDisk(Case):
             self.follower.replicate_from(daemon.port(), heartbeat_period=1)
             load.wait_commits(4, 60)
             lab.wait_until(lambda: self.is_slow(load, delay), 60 + 3 * delay, "slow commits")
+            resources = Resources(daemon)
             beats, took = self.beats(daemon, max(delay, 1))
-            rss = rss_kb(daemon.pid())
+            rss = Usage(daemon).kib
             load.stop(60 + 3 * delay)
             assert load.join(0), "a writer still waits"
+            resources.check_back()
             daemon.kill9()
             books.check_answered()
             self.follower.stop_replica()
@@ -74,10 +76,3 @@ class SlowDisk(Case):
         assert fetched.returncode == 0, fetched.stderr[-300:]
         time.sleep(max(seconds - took, 0))
         return count() - first, took
-
-
-def rss_kb(pid):
-    for line in lab.read_text(f"/proc/{pid}/status").splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    return 0

@@ -5,7 +5,7 @@ import time
 
 import lab
 import ledger
-from case import Books, Case, stopped
+from case import Books, Case, Resources, stopped
 from lab import WITH_GTIDS, Binlogd, Mysql97
 
 RETRY_S = 5
@@ -29,6 +29,7 @@ class DuplicateIds(Case):
         seconds = RETRY_S * rounds
         first = self.use(Binlogd(source))
         source.wait_semisync_client()
+        resources = Resources(first)
         second = self.twin(source, first)
         with ledger.Load(source, 2, pause=0.02) as load:
             connects = self.watch((first, second), seconds)
@@ -42,6 +43,7 @@ class DuplicateIds(Case):
             stopped(load)
             books = Books(source, first, load)
             books.check_all()
+            resources.check_back()
         return (f"{seconds} s each: two binlogds connected {connects} times, binlogd beside a "
                 f"replica {replica_connects}; {answered} commits meanwhile")
 

@@ -3,7 +3,7 @@ import time
 
 import lab
 import ledger
-from case import Books, Case, stopped
+from case import Books, Case, Resources, stopped
 from lab import WITH_GTIDS, Binlogd
 from netns import Network
 
@@ -36,6 +36,7 @@ class HalfOpen(Case):
         with daemon.start(), ledger.Load(source, 4) as load:
             books = Books(source, daemon, load)
             load.wait_commits(50)
+            resources = Resources(daemon)
             for turn in range(rounds):
                 cuts = (network.down, network.up) if turn % 3 < 2 else \
                     (network.deafen_outside, network.hear_again)
@@ -43,6 +44,7 @@ class HalfOpen(Case):
                 worst = max(worst, self.vanish(daemon, load, cuts, gone))
             stopped(load)
             books.check_all()
+            resources.check_back()
             assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
         assert worst <= RESUME_S, f"{worst:.1f} s from the way being there to the first answer"
         return (f"{rounds} times no way for {min(self.seconds)} to "

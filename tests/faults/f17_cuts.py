@@ -5,7 +5,7 @@ import time
 
 import lab
 import ledger
-from case import Books, Case, stopped
+from case import Books, Case, Resources, stopped
 from lab import WITH_GTIDS, Binlogd
 from wire import Chopped, CutAt, CutOften, Delayed, Wire
 
@@ -82,12 +82,16 @@ class Cuts(Case):
         with CutOften(source.port) as wire, \
                 Binlogd(source, port=wire.port, retry_max=1) as daemon, \
                 ledger.Load(source, 4, pad=100) as load:
-            books = Books(source, daemon, load)
+            wire.on = False
+            load.wait_commits(1)
+            books, resources = Books(source, daemon, load), Resources(daemon)
+            wire.on = True
             lab.wait_until(lambda: wire.cuts >= cuts, 20 + 2 * cuts, "cuts")
             wire.on = False
             load.wait_commits(1)
             stopped(load)
             lab.assert_copied(source, daemon)
+            resources.check_back()
             entries = dict(load.entries)
             rows = [row for row in books.files_rows() if row[0] != 9999]
             assert not (wrong := ledger.problems(entries, rows)), wrong[:5]

@@ -5,7 +5,7 @@ import time
 
 import lab
 import ledger
-from case import TABLE, Books, Case, seconds_to_next_commit, stopped
+from case import TABLE, Books, Case, Resources, seconds_to_next_commit, stopped
 from lab import REPLICA_USER, WITH_GTIDS, Binlogd, Mysql97
 
 
@@ -31,7 +31,7 @@ class Stops(Case):
             books = Books(source, daemon, load)
             replica.replicate_from(daemon.port(), heartbeat_period=1)
             load.wait_commits(50)
-            before = usage(daemon)
+            resources = Resources(daemon)
             parts = [("binlogd", daemon.pid()), ("source", source.process.pid),
                      ("replica", replica.process.pid)]
             for turn in range(rounds):
@@ -42,13 +42,13 @@ class Stops(Case):
             lab.assert_copied(source, daemon)
             replica.wait_executed(source.position(), 60)
             assert replica.checksums() == source.checksums(), "the replica's rows differ"
-            after = usage(daemon)
-            assert grew_little(before, after), f"(KiB, descriptors, threads): {before}, {after}"
+            resources.check_back()
+            usage = resources.words()
             assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
             assert daemon.stop() == 0
             books.check_answered()
         return (f"{rounds} stops during {load.count()} commits, 0 lost, the next answered at most "
-                f"{longest:.2f} s after; {before[0] >> 10} then {after[0] >> 10} MiB")
+                f"{longest:.2f} s after; {usage}")
 
 
 def stop(pid, turn):
@@ -58,16 +58,3 @@ def stop(pid, turn):
         time.sleep(random.uniform(0, 0.5) if turn % 4 < 2 else random.uniform(0.5, 8))
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-def usage(daemon):
-    """(KiB resident, descriptors, threads)"""
-    status = dict(line.split(":", 1) for line in
-                  lab.read_text(f"/proc/{daemon.pid()}/status").splitlines() if ":" in line)
-    return (int(status["VmRSS"].split()[0]), len(os.listdir(f"/proc/{daemon.pid()}/fd")),
-            int(status["Threads"]))
-
-
-def grew_little(before, after):
-    return (after[0] <= 1.1 * before[0] + 4096 and after[1] <= before[1] + 3
-            and after[2] <= before[2])

@@ -4,7 +4,7 @@ import threading
 
 import fakesource
 import lab
-from case import Case
+from case import Case, Resources
 from fakesource import FORMAT, HEARTBEAT, LOG, NEXT_LOG, ROTATE, XID, FakeSource
 from lab import Binlogd
 
@@ -50,7 +50,7 @@ class HostileSource(Case):
 
         with FakeSource(script) as source, Binlogd(source, heartbeat_period=1) as daemon:
             lab.wait_until(lambda: acked or source.errors, 20, "the first ACK")
-            first = rss_kb(daemon)
+            resources = Resources(daemon)
             measured.set()
             lab.wait_until(lambda: source.finished.is_set() or source.errors, 30,
                            f"the connection to end after {misbehave.__name__}")
@@ -66,7 +66,7 @@ class HostileSource(Case):
                 assert daemon.wait_exit() == DIVERGED
                 return
             assert daemon.process.poll() is None, f"{name}: it ended"
-            assert rss_kb(daemon) < first + 8192, f"{name}: {first} then {rss_kb(daemon)} KiB"
+            resources.check_back()
             assert daemon.stop() == 0
 
     @staticmethod
@@ -141,7 +141,3 @@ def made_up_rotate(name):
 
 def beat(_, name, position):
     return fakesource.event(HEARTBEAT, name.encode(), position, when=0)
-
-
-def rss_kb(daemon):
-    return int(re.search(r"VmRSS:\s*(\d+)", lab.read_text(f"/proc/{daemon.pid()}/status"))[1])

@@ -2,7 +2,7 @@ import time
 
 import lab
 import ledger
-from case import Books, Case, seconds_to_next_commit, stopped
+from case import Books, Case, Resources, seconds_to_next_commit, stopped
 from lab import WITH_GTIDS, Binlogd, MariaDB, Mysql97
 
 RELEASE_S = 3.0  # two, and the one that the source takes to look at the ACKs of a new connection
@@ -32,6 +32,7 @@ class SemiSyncStates(Case):
             self.load = load
             books = Books(source, daemon, load)
             load.wait_commits(20)
+            resources = Resources(daemon)
             for _ in range(rounds):
                 self.toggle(source)
                 self.time_out(source, daemon)
@@ -41,6 +42,7 @@ class SemiSyncStates(Case):
                 self.release_lone_writer(source, daemon, load)
             stopped(load)
             books.check_all()
+            resources.check_back()
         source.close()
         assert self.worst <= RELEASE_S, f"{self.worst:.1f} s until a waiting commit was released"
         return (f"{kind.family}: {rounds} rounds, {load.count()} commits, released at most "

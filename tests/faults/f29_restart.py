@@ -5,7 +5,7 @@ import time
 import lab
 import ledger
 import myclient
-from case import Books, Case, need_program, seconds_to_next_commit, stopped
+from case import Books, Case, Resources, need_program, seconds_to_next_commit, stopped
 from lab import PASSWORD, REPLICA_USER, WITH_GTIDS, Binlogd
 
 GAP_S = 2.0  # the source may take one second to look at the socket of a new connection
@@ -36,6 +36,7 @@ class Restart(Case):
         with daemon.start(), ledger.Load(source, 4) as load:
             books = Books(source, daemon, load)
             load.wait_commits(20)
+            resources = Resources(daemon)
             for _ in range(rounds):
                 self.reload(daemon, load)
                 self.lose_log(daemon, load, log)
@@ -50,6 +51,7 @@ class Restart(Case):
                 self.worst = max(self.worst, time.monotonic() - began - checked)
             stopped(load)
             books.check_all()
+            resources.check_back()
             assert source.semisync()["no_tx"] == 0, "a commit was answered without an ACK"
         assert self.worst <= GAP_S, f"{self.worst:.1f} s without an answer"
         return (f"{rounds} restarts, reloads, lost logs and shortages of descriptors, "

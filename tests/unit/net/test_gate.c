@@ -14,7 +14,7 @@ struct walker {
 static struct ev_loop *loop;
 static struct gate gate;
 static struct walker walkers[MANY];
-static char order[100]; /* of what happened */
+static char order[1 << 16]; /* of what happened */
 static size_t order_n;
 static struct ev_prepare each_turn;
 static struct ev_timer before; /* of higher priority, always due */
@@ -84,11 +84,13 @@ static void gate_lets_one_pass_in_a_turn_in_the_order_of_coming(void **state)
 {
     (void)state;
     all_come();
-    for (int i = 0; i < MANY + 2; i++)
+    for (int i = 0; i < 4; i++)
         ev_run(loop, EVRUN_NOWAIT);
-    assert_string_equal(order, "|1|2|3|4|||");
+    assert_string_equal(order, "|1|2|3|");
+    assert_true(gate_waits(&walkers[4].ticket));
+    RUN_UNTIL(loop, !gate.head);
+    assert_int_equal(order[order_n - 1], '4');
     assert_false(gate_waits(&walkers[4].ticket));
-    assert_true(gate_pass(&gate, &walkers[3].ticket));
 }
 
 static void gate_comes_behind_higher_priority_each_time(void **state)
@@ -100,6 +102,18 @@ static void gate_comes_behind_higher_priority_each_time(void **state)
     for (int i = 0; i < 3; i++)
         ev_run(loop, EVRUN_NOWAIT);
     assert_string_equal(order, "|s1|s2|s3");
+}
+
+/* Turns alone do not bring more than a few in a millisecond. */
+static void gate_lets_a_few_pass_in_a_millisecond(void **state)
+{
+    (void)state;
+    all_come();
+    double began = peer_clock();
+    while (gate.head)
+        ev_run(loop, EVRUN_NOWAIT);
+    assert_in_range((peer_clock() - began) * 1e6, 500, 1e6);
+    assert_true(order_n > 2 * MANY);
 }
 
 static void gate_forgets_who_leaves(void **state)
@@ -123,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(gate_lets_one_pass_in_a_turn_in_the_order_of_coming),
         T(gate_comes_behind_higher_priority_each_time),
+        T(gate_lets_a_few_pass_in_a_millisecond),
         T(gate_forgets_who_leaves),
     };
     return RUN_TESTS(tests);
