@@ -13,6 +13,7 @@ from lab import REPLICA_USER, WITH_GTIDS, Binlogd
 SLOW_BYTES_S = 1000
 MEASURE_S = 2
 PAD = 4000
+RING = 33 << 20  # bytes, and a little more
 EACH_KB = (256 << 10) / 500
 
 
@@ -37,6 +38,7 @@ class SlowReplicas(Case):
                 ledger.Load(source, 1, pad=PAD) as load:
             books = Books(source, daemon, load)
             load.wait_commits(500, 60)
+            touch_ring(source)
             resources = Resources(daemon)
             calm = self.commit_times(source, 1)
             with self.crowd(daemon, stuck, slow):
@@ -107,6 +109,11 @@ class SlowReplicas(Case):
     def wait_dropped(daemon, stuck):
         lab.wait_until(lambda: daemon.log_text().count("took nothing for 60 s") >= stuck, 100,
                        "stuck clients to be dropped")
+
+
+def touch_ring(source):
+    """What is written through it in the case must not look like what clients cost."""
+    source.query(f"INSERT INTO lab.ledger VALUES (1000, 0, 'ab', REPEAT('x', {RING}))")
 
 
 def begin_dump(daemon, server_id, flags=0):
