@@ -12,7 +12,7 @@
 #include <ev.h>
 #include <stdbool.h>
 
-#define GATE_STEPS_PER_MS 4u
+#define GATE_STEPS_PER_MS 2u
 
 struct gate {
     struct ev_loop *loop;

@@ -28,7 +28,7 @@ struct serve {
     struct auth_rsa_key *rsa;
     struct tls *tls;
     struct hub *hub;
-    struct worker *door; /* does the handshakes of strangers, when nothing else wants to run */
+    struct worker *door; /* does what strangers make costly, at the lowest priority */
     struct worker_job door_begins;
     struct ev_async door_wake;
     struct listener *listeners[LISTENERS_MAX];
@@ -686,7 +686,7 @@ static void on_door_wake(struct ev_loop *loop, struct ev_async *w, int revents)
 static void door_run(struct worker_job *job)
 {
     (void)job;
-    thread_run_idle();
+    thread_lower();
 }
 
 static void door_done(struct worker_job *job)

@@ -3,8 +3,10 @@
 
 #include "base/mem.h"
 
-#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+
+#define NICE 19
 
 void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
@@ -15,8 +17,7 @@ void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-void thread_run_idle(void)
+void thread_lower(void)
 {
-    static const struct sched_param none;
-    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+    (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux */
 }

@@ -3,18 +3,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define FILE_MAX  (1u << 30) /* bytes of an index file that are read */
 #define NAME_MAX_ (BINFILE_NAME_MAX + 16)
 #define SLACK     (1u << 20) /* bytes that records of files that are gone may take up */
-#define NICE      19
 
 static void index_name(const struct binfile_name *any, char dst[NAME_MAX_])
 {
@@ -236,7 +235,7 @@ static int make(struct job *j, struct err *err)
 static void make_run(struct worker_job *job)
 {
     struct job *j = (struct job *)job;
-    (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux */
+    thread_lower();
     j->rc = make(j, &j->err);
 }
 
