@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -681,11 +682,36 @@ static void *allocate(void *p, long n)
     return NULL;
 }
 
+/* libcrypto without memory leaves parts of itself unmade and uses them (3.0: the lock of its properties,
+ * in EVP_MD_fetch). */
+static void *crypto_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (n)
+        return mem_realloc(p, n);
+    free(p);
+    return NULL;
+}
+
+static void *crypto_malloc(size_t n, const char *file, int line)
+{
+    return crypto_realloc(NULL, n, file, line);
+}
+
+static void crypto_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
 enum app_exit app_run(const char *config_path)
 {
     struct app a = {.config_path = config_path, .started_us = clock_wall_us()};
     struct err err;
     block_signals(SIG_BLOCK);
+    mem_need(CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free));
     signal(SIGPIPE, SIG_IGN);
     if (config_load(&a.config, config_path, &err) < 0 ||
         log_open(a.config.log.file, a.config.log.level, &err) < 0) {
