@@ -9,11 +9,13 @@ import lab
 import ledger
 import myclient
 from case import Books, Case, need, stopped
+from memory_sweep import Sweep
 from lab import REPLICA_USER, WITH_GTIDS, Binlogd
 
 ENDS = (1, 2, 3)  # exit codes; no signal
 COMMITS = 12
 PROBE = 0
+SWEPT_EACH = 10
 
 
 class Memory(Case):
@@ -22,10 +24,12 @@ class Memory(Case):
     Once, or from there on. It goes on or ends with an exit code, never by a signal; what was
     answered is in its files (O1), and the next start goes on and copies the rest (O2). N is spread over all
     that a run with commits, a rotation and a client that dumps makes, and over those of the start
-    with what the first run left.
+    with what the first run left. Besides, ten starts for each round under a scripted source
+    (memory_sweep.py), evenly spread over all places that allocate: each once, and all from there on.
+    The sweep is complete with --rounds 1000; MEMORY_SWEEP_ONLY=1 leaves out the rest.
     """
 
-    short_rounds = 7
+    short_rounds = 6
     long_rounds = 500
     round_limit_s = 20
 
@@ -33,6 +37,9 @@ class Memory(Case):
         self.preload = os.path.join(os.path.dirname(Binlogd.binary()), "tests",
                                     "libfault_memory.so")
         need(os.path.exists(self.preload), f"needs {self.preload}")
+        swept = self.sweep(SWEPT_EACH * rounds)
+        if "MEMORY_SWEEP_ONLY" in os.environ:
+            return swept
         self.origin = self.source(*WITH_GTIDS)
         self.clients = itertools.count(1)
         self.deaths, self.lived = {}, 0
@@ -43,7 +50,13 @@ class Memory(Case):
             self.break_at(first, random.randint(1, max(total // 2, 1)))
         ends = ", ".join(f"{count} with exit code {code}" for code, count in
                          sorted(self.deaths.items()))
-        return f"{rounds} of {total} allocations: {ends}, {self.lived} lived on; nothing lost"
+        return (f"{rounds} of {total} allocations: {ends}, {self.lived} lived on; nothing lost; "
+                f"{swept}")
+
+    def sweep(self, most):
+        made, places, total, ends = Sweep(self.preload, lab.temp_dir()).run(most)
+        words = ", ".join(f"{count} with exit code {code}" for code, count in sorted(ends.items()))
+        return f"{made} starts of {places} at {total} allocations: {words}"
 
     def break_at(self, first, second):
         """One run and the start behind it; how many allocations the first made."""
