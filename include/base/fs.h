@@ -33,6 +33,7 @@ struct fs {
     int (*mkdirat)(int dirfd, const char *name, mode_t mode);
     int (*renameat)(int olddir, const char *oldname, int newdir, const char *newname);
     int (*unlinkat)(int dirfd, const char *name, int flags);
+    ssize_t (*getdents64)(int dirfd, void *buf, size_t n);
 };
 
 /* The kernel's own calls. */
@@ -40,6 +41,12 @@ const struct fs *fs_posix(void);
 
 /* Opens a directory; the caller closes the fd. */
 int fs_open_dir(const struct fs *fs, int dirfd, const char *name, struct err *err);
+/* Calls each with every name in the directory but "." and "..", in no order; type is a DT_* of
+ * dirent.h, of some file systems always DT_UNKNOWN. Names may be removed meanwhile. -1 when not all
+ * of them were read. */
+int fs_list(const struct fs *fs, int dirfd,
+            void (*each)(void *ctx, const char *name, unsigned char type), void *ctx,
+            struct err *err);
 /* Writes all of data at off; a short write is continued, so that the error of the rest is seen. */
 int fs_pwrite_all(const struct fs *fs, int fd, struct bytes data, off_t off, struct err *err);
 /* Reads exactly n bytes at off; *got is less only at the end of the file. */

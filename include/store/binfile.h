@@ -37,7 +37,7 @@ void binfile_list_drop(struct binfile_list *l, size_t n);
 /* The position of the name in the list, or -1. */
 ssize_t binfile_list_find(const struct binfile_list *l, const struct binfile_name *name);
 /* Fills the list from the directory's regular files, sorted by number. */
-int binfile_list_read_dir(struct binfile_list *l, int dirfd, struct err *err);
+int binfile_list_read_dir(struct binfile_list *l, const struct fs *fs, int dirfd, struct err *err);
 
 /* The index file lists the names one a line as "./NAME", as MySQL writes it; its own name is
  * BASE.index. */

@@ -6,7 +6,6 @@
 #include "status_socket.h"
 #include "store/binfile.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +19,7 @@
 
 #define ANSWER_MAX (64u << 20)
 #define WATCH_S    1
+#define FOLDER_MAX 300
 #define CLEAR      "\033[H\033[2J"
 
 /* ---- asking ---- */
@@ -113,54 +113,58 @@ static enum asked ask(int dirfd, const char *request, struct buf *answer, int *c
 /* ---- without a daemon ---- */
 
 struct shown {
-    char folder[300]; /* of the newest epoch; "" when there is none */
+    unsigned number; /* of the newest epoch; 0: there is none */
+    char folder[FOLDER_MAX];
     struct binfile_list files;
     uint64_t bytes;
 };
 
-/* Folders are NUMBER-SOURCE, the numbers of equal length. */
-static void find_folder(int dirfd, char folder[300])
+/* Folders are NUMBER-SOURCE. */
+static void note_folder(void *ctx, const char *name, unsigned char type)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-    unsigned number, newest = 0;
-    folder[0] = 0;
-    while (dir && (entry = readdir(dir)))
-        if (sscanf(entry->d_name, "%9u-", &number) == 1 && number > newest) {
-            newest = number;
-            snprintf(folder, 300, "%s", entry->d_name);
-        }
-    if (dir)
-        closedir(dir);
+    struct shown *s = ctx;
+    unsigned number;
+    (void)type;
+    if (sscanf(name, "%9u-", &number) == 1 && number > s->number) {
+        s->number = number;
+        snprintf(s->folder, FOLDER_MAX, "%s", name);
+    }
 }
 
-static void look(int dirfd, struct shown *s)
+static int look_into(int fd, struct shown *s, struct err *err)
 {
-    struct err ignored;
     struct stat st;
-    *s = (struct shown){0};
-    find_folder(dirfd, s->folder);
-    int fd = *s->folder ? openat(dirfd, s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd < 0 || binfile_list_read_dir(&s->files, fd, &ignored) < 0)
-        s->files.n = 0;
+    if (binfile_list_read_dir(&s->files, fs_posix(), fd, err) < 0)
+        return err_prefix(err, "%s", s->folder);
     for (size_t i = 0; i < s->files.n; i++)
         if (fstatat(fd, s->files.at[i].text, &st, AT_SYMLINK_NOFOLLOW) == 0)
             s->bytes += (uint64_t)st.st_size;
-    if (fd >= 0)
-        close(fd);
+    return 0;
 }
 
-static void put_absence(struct buf *out, const struct config *c, int dirfd,
+static int look(int dirfd, struct shown *s, struct err *err)
+{
+    *s = (struct shown){0};
+    if (fs_list(fs_posix(), dirfd, note_folder, s, err) < 0)
+        return err_prefix(err, "cannot list the data directory");
+    if (!s->number)
+        return 0;
+    int fd = fs_open_dir(fs_posix(), dirfd, s->folder, err);
+    if (fd < 0)
+        return -1;
+    int rc = look_into(fd, s, err);
+    close(fd);
+    return rc;
+}
+
+static void put_absence(struct buf *out, const struct config *c, const struct shown *s,
                         enum app_status_form form)
 {
-    struct shown s;
-    look(dirfd, &s);
-    const char *last = s.files.n ? s.files.at[s.files.n - 1].text : "";
+    const char *last = s->files.n ? s->files.at[s->files.n - 1].text : "";
     if (form == APP_STATUS_JSON) {
         wr_str(out, "{\"running\":false,\"safe\":false,\"storage\":{\"directory\":");
         json_string(out, c->storage.directory);
-        wr_fmt(out, ",\"files\":%zu,\"bytes\":%" PRIu64 ",\"newest\":", s.files.n, s.bytes);
+        wr_fmt(out, ",\"files\":%zu,\"bytes\":%" PRIu64 ",\"newest\":", s->files.n, s->bytes);
         json_string(out, last);
         wr_str(out, "}}\n");
     } else {
@@ -168,10 +172,20 @@ static void put_absence(struct buf *out, const struct config *c, int dirfd,
         if (c->dumper.present)
             wr_fmt(out, "%-12s%s, port %u\n", "Source", c->dumper.host, c->dumper.port);
         wr_fmt(out, "%-12s%s\n", "Directory", c->storage.directory);
-        wr_fmt(out, "%-12s%zu with %" PRIu64 " bytes", "Files", s.files.n, s.bytes);
-        wr_fmt(out, s.files.n ? " in %s, the newest is %s\n" : "\n", s.folder, last);
+        wr_fmt(out, "%-12s%zu with %" PRIu64 " bytes", "Files", s->files.n, s->bytes);
+        wr_fmt(out, s->files.n ? " in %s, the newest is %s\n" : "\n", s->folder, last);
     }
+}
+
+static int tell_absence(struct buf *out, const struct config *c, int dirfd,
+                        enum app_status_form form, struct err *err)
+{
+    struct shown s;
+    int rc = look(dirfd, &s, err);
+    if (rc == 0)
+        put_absence(out, c, &s, form);
     binfile_list_fini(&s.files);
+    return rc;
 }
 
 /* ---- the command ---- */
@@ -188,8 +202,8 @@ static enum app_exit show(const struct config *c, enum app_status_form form, con
         err_set(&err, "%s", strerrordesc_np(errno));
     else
         asked = ask(dirfd, form == APP_STATUS_JSON ? "json\n" : "screen\n", &out, &code, &err);
-    if (asked == NOBODY)
-        put_absence(&out, c, dirfd, form);
+    if (asked == NOBODY && tell_absence(&out, c, dirfd, form, &err) < 0)
+        asked = FAILED;
     if (asked == FAILED) {
         code = APP_ERROR;
         buf_clear(&out);

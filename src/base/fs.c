@@ -3,11 +3,14 @@
 
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define LIST_BYTES (32u << 10)
 
 static int posix_openat(int dirfd, const char *name, int flags, mode_t mode)
 {
@@ -42,6 +45,7 @@ const struct fs *fs_posix(void)
         .mkdirat = mkdirat,
         .renameat = renameat,
         .unlinkat = unlinkat,
+        .getdents64 = getdents64,
     };
     return &table;
 }
@@ -52,6 +56,32 @@ int fs_open_dir(const struct fs *fs, int dirfd, const char *name, struct err *er
     if (fd < 0)
         return err_io(err, errno, "cannot open the directory %s", name);
     return fd;
+}
+
+static bool is_itself_or_above(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+int fs_list(const struct fs *fs, int dirfd,
+            void (*each)(void *ctx, const char *name, unsigned char type), void *ctx,
+            struct err *err)
+{
+    _Alignas(struct dirent64) char buf[LIST_BYTES];
+    int fd = fs->openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0); /* its position is our own */
+    if (fd < 0)
+        return err_io(err, errno, "open");
+    ssize_t n;
+    while ((n = fs->getdents64(fd, buf, sizeof buf)) > 0)
+        for (ssize_t at = 0; at < n;) {
+            const struct dirent64 *entry = (const void *)(buf + at);
+            if (!is_itself_or_above(entry->d_name))
+                each(ctx, entry->d_name, entry->d_type);
+            at += entry->d_reclen;
+        }
+    int rc = n < 0 ? err_io(err, errno, "read") : 0;
+    fs->close(fd);
+    return rc;
 }
 
 int fs_pwrite_all(const struct fs *fs, int fd, struct bytes data, off_t off, struct err *err)

@@ -5,11 +5,8 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define DIGITS_MIN 6
 #define DIGITS_MAX 10
@@ -100,25 +97,19 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int binfile_list_read_dir(struct binfile_list *l, int dirfd, struct err *err)
+static void add_named(void *ctx, const char *text, unsigned char type)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        int saved = errno;
-        if (fd >= 0)
-            close(fd);
-        return err_io(err, saved, "cannot list the files");
-    }
-    struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        struct binfile_name name;
-        struct err ignored; /* other files may lie there: index, torn tails */
-        if (entry->d_type != DT_DIR && entry->d_type != DT_LNK &&
-            binfile_name_parse(&name, bytes_str(entry->d_name), &ignored) == 0)
-            binfile_list_add(l, &name);
-    }
-    closedir(dir);
+    struct binfile_name name;
+    struct err ignored; /* other files may lie there: index, torn tails */
+    if (type != DT_DIR && type != DT_LNK &&
+        binfile_name_parse(&name, bytes_str(text), &ignored) == 0)
+        binfile_list_add(ctx, &name);
+}
+
+int binfile_list_read_dir(struct binfile_list *l, const struct fs *fs, int dirfd, struct err *err)
+{
+    if (fs_list(fs, dirfd, add_named, l, err) < 0)
+        return err_prefix(err, "cannot list the files");
     if (l->n)
         qsort(l->at, l->n, sizeof *l->at, by_number);
     return 0;

@@ -10,7 +10,6 @@
 #include "origin.h"
 #include "store/watermark.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -165,24 +164,31 @@ static bool parse_folder(const char *name, unsigned *number, char source[STORE_U
     return true;
 }
 
-static int find_newest(struct epoch *e, int rootfd, char folder[EPOCH_FOLDER_MAX], struct err *err)
+struct newest {
+    struct epoch *epoch;
+    char *folder; /* of EPOCH_FOLDER_MAX */
+};
+
+static void note_folder(void *ctx, const char *name, unsigned char type)
 {
-    int fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_io(err, errno, "cannot list the data directory");
-    struct dirent *entry;
-    folder[0] = 0;
-    while ((entry = readdir(dir))) {
-        unsigned number;
-        char source[STORE_UUID_MAX];
-        if (parse_folder(entry->d_name, &number, source) && number > e->number) {
-            e->number = number;
-            strcpy(e->source, source);
-            snprintf(folder, EPOCH_FOLDER_MAX, "%.*s", EPOCH_FOLDER_MAX - 1, entry->d_name);
-        }
+    const struct newest *newest = ctx;
+    unsigned number;
+    char source[STORE_UUID_MAX];
+    (void)type;
+    if (parse_folder(name, &number, source) && number > newest->epoch->number) {
+        newest->epoch->number = number;
+        strcpy(newest->epoch->source, source);
+        snprintf(newest->folder, EPOCH_FOLDER_MAX, "%.*s", EPOCH_FOLDER_MAX - 1, name);
     }
-    closedir(dir);
+}
+
+static int find_newest(struct epoch *e, const struct fs *fs, int rootfd,
+                       char folder[EPOCH_FOLDER_MAX], struct err *err)
+{
+    struct newest newest = {e, folder};
+    folder[0] = 0;
+    if (fs_list(fs, rootfd, note_folder, &newest, err) < 0)
+        return err_prefix(err, "cannot list the data directory");
     return 0;
 }
 
@@ -448,7 +454,7 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
 {
     struct watermark mark;
     watermark_read(&mark, fs, e->dirfd);
-    if (binfile_list_read_dir(&e->files, e->dirfd, err) < 0 || check_chain(e, &mark, err) < 0)
+    if (binfile_list_read_dir(&e->files, fs, e->dirfd, err) < 0 || check_chain(e, &mark, err) < 0)
         return -1;
     while (e->files.n && !e->end.pos)
         if (scan_last(e, fs, &mark, err) < 0)
@@ -460,8 +466,9 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
 
 /* An epoch that follows another and holds no file did not begin: the source is judged again from
  * the one before, which says where to go on. Until its name is gone `follows` stays, without which
- * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. 1 when it was
- * removed; -1 when nothing may be stored in it, for it is not known by which name it will be found. */
+ * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. 1 when it
+ * was removed; -1 when nothing may be stored in it, for it is not known by which name it will be
+ * found. */
 static int remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
                           struct err *err)
 {
@@ -489,7 +496,7 @@ static int remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, cons
 static int open_newest(struct epoch *e, const struct fs *fs, int rootfd,
                        char folder[EPOCH_FOLDER_MAX], struct err *err)
 {
-    if (find_newest(e, rootfd, folder, err) < 0)
+    if (find_newest(e, fs, rootfd, folder, err) < 0)
         return -1;
     if (e->number)
         e->dirfd = fs_open_dir(fs, rootfd, folder, err);
@@ -547,7 +554,7 @@ static int look_at_file(struct epoch *e, const struct fs *fs, size_t file, struc
 static int look(struct epoch *e, const struct fs *fs, struct err *err)
 {
     static const struct watermark none;
-    if (binfile_list_read_dir(&e->files, e->dirfd, err) < 0 || check_chain(e, &none, err) < 0)
+    if (binfile_list_read_dir(&e->files, fs, e->dirfd, err) < 0 || check_chain(e, &none, err) < 0)
         return -1;
     for (; e->files.n; e->files.n--) {
         if (look_at_file(e, fs, e->files.n - 1, err) < 0)
@@ -570,20 +577,27 @@ int epoch_look(struct epoch *e, const struct fs *fs, int rootfd, struct err *err
     return e->number && look(e, fs, err) < 0 ? err_prefix(err, "%s", folder) : 0;
 }
 
+static int open_complete(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
+                         struct err *err)
+{
+    static const struct watermark none;
+    e->dirfd = fs_open_dir(fs, rootfd, folder, err);
+    if (e->dirfd < 0)
+        return -1;
+    if (binfile_list_read_dir(&e->files, fs, e->dirfd, err) < 0 || check_chain(e, &none, err) < 0)
+        return err_prefix(err, "%s", folder);
+    for (size_t i = 0; i < e->files.n; i++)
+        if (look_into_file(e, fs, i, err) < 0)
+            return err_prefix(err, "%s", folder);
+    return 0;
+}
+
 int epoch_open_complete(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
                         struct err *err)
 {
-    static const struct watermark none;
     if (!parse_folder(folder, &e->number, e->source))
         return err_set(err, "\"%s\" is no name of an epoch", folder);
-    e->dirfd = fs_open_dir(fs, rootfd, folder, err);
-    if (e->dirfd < 0 || binfile_list_read_dir(&e->files, e->dirfd, err) < 0 ||
-        check_chain(e, &none, err) < 0)
-        return -1;
-    for (size_t i = 0; i < e->files.n; i++)
-        if (look_into_file(e, fs, i, err) < 0)
-            return -1;
-    return 0;
+    return open_complete(e, fs, rootfd, folder, err);
 }
 
 void epoch_folder(unsigned number, const char *source, char dst[EPOCH_FOLDER_MAX])

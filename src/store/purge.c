@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,12 +16,13 @@ struct purge {
     struct purge_opts opts;
     int dirfd; /* its own: the epoch may be replaced meanwhile */
     struct binfile_list doomed;
-    size_t at;      /* those before it are removed */
-    size_t allowed; /* those before it may be */
-    uint64_t index; /* request to the journal that covers all doomed; 0: none is awaited */
-    bool swept;     /* torn copies of removed files are removed */
-    bool running;   /* the worker has the job */
-    struct err err; /* of the job; text "" when it succeeded */
+    size_t at;         /* those before it are removed */
+    size_t allowed;    /* those before it may be */
+    uint64_t index;    /* request to the journal that covers all doomed; 0: none is awaited */
+    bool swept;        /* torn copies of removed files are removed */
+    bool running;      /* the worker has the job */
+    struct err err;    /* of the job; text "" when it succeeded */
+    struct err unread; /* why not all names were swept; text "" when they were */
 };
 
 struct purge *purge_new(const struct purge_opts *opts, struct err *err)
@@ -117,25 +117,28 @@ static bool is_orphan(const struct purge *p, const char *name)
            binfile_same_base(&of, last) && of.number <= last->number;
 }
 
+struct sweep {
+    struct purge *purge;
+    bool found;
+};
+
+static void sweep_name(void *ctx, const char *name, unsigned char type)
+{
+    struct sweep *sweep = ctx;
+    (void)type;
+    if (*sweep->purge->err.text || !is_orphan(sweep->purge, name))
+        return;
+    sweep->found = true;
+    remove_name(sweep->purge, name);
+}
+
 static void run_sweep(struct worker_job *job)
 {
-    struct purge *p = (struct purge *)job;
-    int fd = openat(p->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
-        return; /* the next purge finds them */
-    }
-    bool found = false;
-    int rc = 0;
-    for (struct dirent *e; rc == 0 && (e = readdir(dir));)
-        if (is_orphan(p, e->d_name)) {
-            found = true;
-            rc = remove_name(p, e->d_name);
-        }
-    closedir(dir);
-    if (rc == 0 && found)
+    struct sweep sweep = {(struct purge *)job, false};
+    struct purge *p = sweep.purge;
+    p->unread.text[0] = 0;
+    fs_list(p->opts.fs, p->dirfd, sweep_name, &sweep, &p->unread);
+    if (!*p->err.text && sweep.found)
         sync_dir(p);
 }
 
@@ -158,6 +161,9 @@ static void on_swept(struct worker_job *job)
     struct purge *p = (struct purge *)job;
     p->running = false;
     p->swept = true;
+    if (*p->unread.text)
+        log_warn("store", "what was cut off removed files may stay until the next purge: %s",
+                 p->unread.text);
     purge_step(p);
 }
 

@@ -86,7 +86,7 @@ static struct {
 
 static const char *const op_names[] = {"openat",    "close",    "pread",     "pwritev",
                                        "fdatasync", "fsync",    "ftruncate", "fstat",
-                                       "mkdirat",   "renameat", "unlinkat"};
+                                       "mkdirat",   "renameat", "unlinkat",  "getdents64"};
 
 /* ---- names and nodes ---- */
 
@@ -304,7 +304,7 @@ static void opened(int fd, int dir, const char *name, int flags)
 {
     BUG_ON(fd >= FDS);
     int node = dir < 0 ? -1 : names_node(&fsys.live, dir, name);
-    if (dir >= 0 && node < 0 && strcmp(name, "..") != 0) {
+    if (dir >= 0 && node < 0 && name[0] != '.') {
         node = new_node(false);
         change_name(dir, NULL, name, node);
     } else if (node >= 0 && (flags & O_TRUNC)) {
@@ -474,6 +474,17 @@ static int fault_unlinkat(int dirfd, const char *name, int flags)
     return leave(rc);
 }
 
+static ssize_t fault_getdents64(int fd, void *buf, size_t n)
+{
+    char name[NAME_LEN];
+    fd_name(fd, name);
+    if (enter(FAULTFS_GETDENTS64, name))
+        return leave(-1);
+    ssize_t rc = getdents64(fd, buf, n);
+    leave(0);
+    return rc;
+}
+
 const struct fs *faultfs(void)
 {
     static const struct fs table = {
@@ -488,6 +499,7 @@ const struct fs *faultfs(void)
         .mkdirat = fault_mkdirat,
         .renameat = fault_renameat,
         .unlinkat = fault_unlinkat,
+        .getdents64 = fault_getdents64,
     };
     return &table;
 }

@@ -254,6 +254,18 @@ static void status_without_a_directory_is_an_error(void **state)
     assert_says("No such file or directory");
 }
 
+static void status_newest_folder_that_cannot_be_read_is_an_error(void **state)
+{
+    (void)state;
+    char path[700];
+    write_binlogs();
+    snprintf(path, sizeof path, "%s/data/0002-y", t.dir);
+    write_file(path, "", 0);
+    assert_int_equal(RUN("status"), APP_ERROR);
+    assert_says("cannot open the directory 0002-y: Not a directory\n");
+    assert_null(strstr(t.text, "Files"));
+}
+
 /* A daemon's end of the socket, on a loop and thread of its own. */
 static struct {
     struct ev_loop *loop;
@@ -357,6 +369,7 @@ int main(void)
         TEST(purge_that_cannot_be_is_an_error),
         TEST(status_without_a_daemon_tells_what_the_directory_has),
         TEST(status_without_a_directory_is_an_error),
+        TEST(status_newest_folder_that_cannot_be_read_is_an_error),
         TEST(status_prints_the_daemons_answer_and_ends_with_its_code),
         TEST(status_refused_by_the_daemon_is_an_error),
         TEST(status_socket_without_a_directory_refused),

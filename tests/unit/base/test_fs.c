@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "faultfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -154,6 +155,70 @@ static void fs_open_dir_refuses_files_and_links(void **state)
     assert_string_equal(err.text, "cannot open the directory none: No such file or directory");
 }
 
+#define MANY 1500 /* names, of more bytes than one read gives */
+
+struct listed {
+    unsigned n;
+    unsigned dirs;
+    enum { LEAVE, REMOVE } what;
+};
+
+static void on_name(void *ctx, const char *name, unsigned char type)
+{
+    struct listed *listed = ctx;
+    listed->n++;
+    listed->dirs += type == DT_DIR;
+    if (listed->what == REMOVE && unlinkat(dirfd_, name, 0) < 0)
+        unlinkat(dirfd_, name, AT_REMOVEDIR);
+}
+
+static void fs_list_gives_each_name_once(void **state)
+{
+    (void)state;
+    struct listed listed = {.what = LEAVE};
+    assert_int_equal(fs_list(fs_posix(), dirfd_, on_name, &listed, &err), 0);
+    assert_int_equal(listed.n, 0);
+    assert_int_equal(mkdirat(dirfd_, ".dir", 0700), 0);
+    for (int i = 0; i < MANY; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "a-rather-long-name-of-a-file.%06d", i);
+        close(openat(dirfd_, name, O_WRONLY | O_CREAT, 0600));
+    }
+    for (int i = 0; i < 2; i++) { /* the directory's own position does not matter */
+        listed = (struct listed){.what = i ? REMOVE : LEAVE};
+        assert_int_equal(fs_list(fs_posix(), dirfd_, on_name, &listed, &err), 0);
+        assert_int_equal(listed.n, MANY + 1);
+        assert_true(listed.dirs <= 1); /* 0: the file system does not say */
+    }
+    listed = (struct listed){.what = LEAVE};
+    assert_int_equal(fs_list(fs_posix(), dirfd_, on_name, &listed, &err), 0);
+    assert_int_equal(listed.n, 0);
+}
+
+static void fs_list_each_failure_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"open: Input/output error", "read: Input/output error",
+                                        "read: Input/output error"};
+    struct listed listed = {.what = LEAVE};
+    const unsigned mask = FAULTFS_BIT(FAULTFS_OPENAT) | FAULTFS_BIT(FAULTFS_GETDENTS64);
+    int lowest = dup(dirfd_);
+    close(lowest);
+    assert_int_equal(replace("x"), 0);
+    for (unsigned n = 1; n <= COUNT_OF(texts); n++) {
+        faultfs_fail(n, mask, EIO, FAULTFS_ONCE);
+        assert_int_equal(fs_list(faultfs(), dirfd_, on_name, &listed, &err), -1);
+        assert_int_equal(err.kind, ERR_IO);
+        assert_string_equal(err.text, texts[n - 1]);
+    }
+    assert_int_equal(listed.n, 1); /* before the read behind it failed */
+    faultfs_fail(COUNT_OF(texts) + 1, mask, EIO, FAULTFS_ONCE);
+    assert_int_equal(fs_list(faultfs(), dirfd_, on_name, &listed, &err), 0);
+    int now = dup(dirfd_);
+    close(now);
+    assert_int_equal(now, lowest); /* none is left open */
+}
+
 /* The model itself: what is lost and what is not. */
 static void fs_model_power_cut(void **state)
 {
@@ -208,6 +273,8 @@ int main(void)
         TEST(fs_pread_full_continues_to_the_end),
         TEST(fs_read_file_cases),
         TEST(fs_open_dir_refuses_files_and_links),
+        TEST(fs_list_gives_each_name_once),
+        TEST(fs_list_each_failure_is_an_error),
         TEST(fs_model_power_cut),
     };
     return RUN_TESTS(tests);

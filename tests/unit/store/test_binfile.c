@@ -2,8 +2,10 @@
 #include "check.h"
 
 #include "base/mem.h"
+#include "faultfs.h"
 #include "store/binfile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -142,7 +144,7 @@ static void binfile_list_of_a_directory_sorted_by_number(void **state)
     struct binfile_list l = {0};
     struct buf text;
     buf_init(&text);
-    assert_int_equal(binfile_list_read_dir(&l, fd, &err), 0);
+    assert_int_equal(binfile_list_read_dir(&l, fs_posix(), fd, &err), 0);
     binfile_index_format(&l, &text);
     wr_u8(&text, 0);
     assert_string_equal((char *)text.data, "./b.000002\n./b.000010\n./b.999999\n./b.1000000\n");
@@ -157,9 +159,27 @@ static void binfile_list_of_a_directory_sorted_by_number(void **state)
     buf_fini(&text);
     binfile_list_fini(&l);
     close(fd);
-    assert_int_equal(binfile_list_read_dir(&l, fd, &err), -1);
+    assert_int_equal(binfile_list_read_dir(&l, fs_posix(), fd, &err), -1);
     assert_int_equal(err.kind, ERR_IO);
     binfile_list_fini(&l);
+    check_rmdir(dir);
+}
+
+static void binfile_list_of_a_directory_that_cannot_be_read_is_an_error(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir();
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct binfile_list l = {0};
+    touch(fd, "b.000001");
+    for (unsigned n = 1; n <= 2; n++) {
+        faultfs_fail(n, FAULTFS_BIT(FAULTFS_GETDENTS64), EIO, FAULTFS_ONCE);
+        assert_int_equal(binfile_list_read_dir(&l, faultfs(), fd, &err), -1);
+        assert_int_equal(err.kind, ERR_IO);
+        assert_string_equal(err.text, "cannot list the files: read: Input/output error");
+    }
+    binfile_list_fini(&l);
+    close(fd);
     check_rmdir(dir);
 }
 
@@ -189,6 +209,7 @@ int main(void)
         cmocka_unit_test(binfile_base_of_250_is_the_longest),
         cmocka_unit_test(binfile_names_compared),
         cmocka_unit_test(binfile_list_of_a_directory_sorted_by_number),
+        cmocka_unit_test(binfile_list_of_a_directory_that_cannot_be_read_is_an_error),
         cmocka_unit_test(binfile_list_grows),
     };
     return RUN_TESTS(tests);

@@ -178,6 +178,24 @@ static void epoch_other_names_ignored(void **state)
     assert_source("right");
 }
 
+/* Else an older epoch would be taken for the newest, or one without files for one that has none. */
+static void epoch_directories_that_cannot_be_read_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "cannot list the data directory: read: ", "cannot list the data directory: read: ",
+        "0002-second: cannot list the files: read: ", "0002-second: cannot list the files: read: "};
+    make_begun_folder("0001-first");
+    make_begun_folder("0002-second");
+    for (unsigned n = 1; n <= COUNT_OF(texts); n++) {
+        faultfs_fail(n, FAULTFS_BIT(FAULTFS_GETDENTS64), EIO, FAULTFS_ONCE);
+        assert_null(open_store());
+        assert_int_equal(err.kind, ERR_IO);
+        assert_int_equal(strncmp(err.text, texts[n - 1], strlen(texts[n - 1])), 0);
+        assert_source("second");
+    }
+}
+
 static void epoch_new_one_is_durable_on_return(void **state)
 {
     (void)state;
@@ -297,6 +315,7 @@ int main(void)
         TEST(epoch_that_did_not_begin_is_moved_aside_with_what_is_in_it),
         TEST(epoch_that_cannot_be_removed_stays_whole),
         TEST(epoch_other_names_ignored),
+        TEST(epoch_directories_that_cannot_be_read_refused),
         TEST(epoch_new_one_is_durable_on_return),
         TEST(epoch_new_one_failed_leaves_the_present),
         TEST(epoch_new_one_on_a_full_disk_does_without_a_bound),

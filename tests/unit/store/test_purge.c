@@ -252,7 +252,7 @@ static int count_logs(const char *dir)
     char path[700];
     snprintf(path, sizeof path, "%s/" FEED_FOLDER, dir);
     int fd = open(path, O_RDONLY | O_DIRECTORY);
-    BUG_ON(binfile_list_read_dir(&list, fd, &err) < 0);
+    BUG_ON(binfile_list_read_dir(&list, fs_posix(), fd, &err) < 0);
     close(fd);
     int n = (int)list.n;
     binfile_list_fini(&list);
@@ -395,6 +395,29 @@ static void purge_removes_torn_copies_of_removed_files_only(void **state)
     assert_true(exists("other-bin.000001.torn-20260101T000000Z"));
     assert_true(exists("mysql-bin.000001.bak"));
     unmake();
+}
+
+/* They are no hindrance: the next purge finds them. */
+static void purge_directory_that_cannot_be_read_leaves_torn_copies(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 2; n++) {
+        char what[80];
+        make(faultfs());
+        put_file("mysql-bin.000001.torn-20260101T000000Z", "a");
+        faultfs_fail(n, FAULTFS_BIT(FAULTFS_GETDENTS64), EIO, FAULTFS_ONCE);
+        uint64_t warnings = log_total(LOG_WARN);
+        purge(2);
+        assert_true(wait_purged());
+        assert_true(faultfs_failed(what));
+        assert_int_equal(log_total(LOG_WARN), warnings + 1);
+        assert_true(exists("mysql-bin.000001.torn-20260101T000000Z") || n == 2);
+        assert_false(exists("mysql-bin.000002"));
+        purge(1);
+        assert_true(wait_purged());
+        assert_false(exists("mysql-bin.000001.torn-20260101T000000Z"));
+        unmake();
+    }
 }
 
 /* ---- what keeps files ---- */
@@ -698,6 +721,7 @@ int main(void)
         cmocka_unit_test(purge_goes_on_with_appending_and_resuming),
         cmocka_unit_test(purge_right_before_a_file_that_is_dropped),
         cmocka_unit_test(purge_removes_torn_copies_of_removed_files_only),
+        cmocka_unit_test(purge_directory_that_cannot_be_read_leaves_torn_copies),
         cmocka_unit_test(hold_newest_files_kept),
         cmocka_unit_test(hold_empty_store_nothing_may_go),
         cmocka_unit_test(hold_file_of_a_cursor_and_all_behind_it_kept),

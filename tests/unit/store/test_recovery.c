@@ -386,7 +386,7 @@ static void older_epoch_that_cannot_be_listed_is_an_io_error(void **state)
     assert_int_equal(open_complete(FOLDER, 2), 0);
     assert_int_equal(open_complete(FOLDER, 1), -1);
     assert_int_equal(err.kind, ERR_IO);
-    assert_int_equal(strncmp(err.text, "cannot list the files: ", 23), 0);
+    assert_int_equal(strncmp(err.text, FOLDER ": cannot list the files: ", 31), 0);
 }
 
 static void older_epoch_with_a_broken_sequence_corrupt(void **state)
