@@ -464,6 +464,15 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
     return sync_all(e, fs, rootfd, err) < 0 ? -1 : repair_index(e, fs, err);
 }
 
+/* What a folder holds before its first file. */
+static void remove_own_files(const struct fs *fs, int dirfd)
+{
+    static const char *const ours[] = {ORIGIN_FILE, ORIGIN_FILE ".tmp", WATERMARK_FILE,
+                                       WATERMARK_FILE ".tmp"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        fs->unlinkat(dirfd, ours[i], 0);
+}
+
 /* An epoch that follows another and holds no file did not begin: the source is judged again from
  * the one before, which says where to go on. Until its name is gone `follows` stays, without which
  * that would be forgotten. Whatever else it holds, as the end of a torn file, is kept. 1 when it
@@ -472,8 +481,6 @@ static int recover(struct epoch *e, const struct fs *fs, int rootfd, struct err 
 static int remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, const char *folder,
                           struct err *err)
 {
-    static const char *const ours[] = {ORIGIN_FILE, ORIGIN_FILE ".tmp", WATERMARK_FILE,
-                                       WATERMARK_FILE ".tmp"};
     char aside[EPOCH_FOLDER_MAX + 40];
     if (e->files.n || e->number <= 1)
         return 0;
@@ -483,8 +490,7 @@ static int remove_unbegun(struct epoch *e, const struct fs *fs, int rootfd, cons
         return 0;
     if (fs->fsync(rootfd) < 0)
         return err_io(err, errno, "cannot move %s aside", folder);
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        fs->unlinkat(e->dirfd, ours[i], 0);
+    remove_own_files(fs, e->dirfd);
     bool kept = fs->unlinkat(rootfd, aside, AT_REMOVEDIR) < 0;
     log_info("store", "removed %s, in which nothing was stored%s%s", folder,
              kept ? "; what else was in it is in " : "", kept ? aside : "");
@@ -605,24 +611,43 @@ void epoch_folder(unsigned number, const char *source, char dst[EPOCH_FOLDER_MAX
     snprintf(dst, EPOCH_FOLDER_MAX, "%04u-%.*s", number, STORE_UUID_MAX - 1, source);
 }
 
+static int fill_folder(const struct epoch_create_opts *o, int dirfd, struct err *err)
+{
+    if (o->before && origin_write(o->before, o->follow, o->fs, dirfd, err) < 0)
+        return -1;
+    if (watermark_begin(o->fs, dirfd, err) < 0 && err->kind != ERR_NO_SPACE)
+        return -1; /* where there is no room the folder is without a bound for a while */
+    return 0;
+}
+
+/* The folder may be there: an attempt that found no room did not get further, and left it when it
+ * could not be removed either. */
+static int make_folder(const struct epoch_create_opts *o, const char *folder, struct err *err)
+{
+    if (o->fs->mkdirat(o->rootfd, folder, FS_DIR_MODE) < 0 && errno != EEXIST)
+        return err_io(err, errno, "cannot make the folder %s", folder);
+    int fd = fs_open_dir(o->fs, o->rootfd, folder, err);
+    if (fd < 0)
+        return -1;
+    if (fill_folder(o, fd, err) == 0)
+        return fd;
+    remove_own_files(o->fs, fd);
+    o->fs->close(fd);
+    o->fs->unlinkat(o->rootfd, folder, AT_REMOVEDIR);
+    return err_prefix(err, "%s", folder);
+}
+
 int epoch_create(struct epoch *e, const struct epoch_create_opts *o, struct err *err)
 {
     char folder[EPOCH_FOLDER_MAX];
     epoch_folder(o->number, o->source, folder);
     epoch_init(e);
-    if (o->fs->mkdirat(o->rootfd, folder, FS_DIR_MODE) < 0)
-        return err_io(err, errno, "cannot make the folder %s", folder);
-    int fd = fs_open_dir(o->fs, o->rootfd, folder, err);
+    int fd = make_folder(o, folder, err);
     if (fd < 0)
         return -1;
-    int rc = o->before ? origin_write(o->before, o->follow, o->fs, fd, err) : 0;
-    if (rc < 0)
-        err_prefix(err, "%s", folder);
-    if (rc == 0 && watermark_begin(o->fs, fd, err) < 0 && err->kind != ERR_NO_SPACE)
-        rc = -1; /* where there is no room the folder is without a bound for a while */
-    if (rc == 0 && o->fs->fsync(o->rootfd) < 0)
-        rc = err_io(err, errno, "cannot fsync the data directory");
-    if (rc < 0) {
+    if (o->fs->fsync(o->rootfd) < 0) {
+        err_io(err, errno, "cannot fsync the data directory");
+        err->kind = ERR_IO; /* whatever the reason, a second try would prove nothing */
         o->fs->close(fd);
         return -1;
     }

@@ -243,6 +243,68 @@ static void epoch_new_one_failed_leaves_the_present(void **state)
     assert_source("one");
 }
 
+/* The same store tries again when there is room. */
+static void assert_second_try_works(struct store *s, const char *what)
+{
+    faultfs_fail(0, 0, 0, FAULTFS_ONCE);
+    faultfs_space(1u << 20);
+    if (store_new_epoch(s, "second", STORE_JOINS, &err) < 0)
+        fail_msg("%s failed, and then: %s", what, err.text);
+    assert_string_equal(store_source(s), "second");
+    assert_true(is_there("0002-second/follows"));
+    assert_true(is_there("0002-second/durable"));
+}
+
+/* Once alone, so that what was made can be removed, and with all that follows. */
+static void epoch_each_call_of_a_new_one_without_room_second_try_works(void **state)
+{
+    (void)state;
+    static const enum faultfs_mode modes[] = {FAULTFS_ONCE, FAULTFS_CRASH};
+    char what[80];
+    unsigned tries = 0;
+    make_begun_folder("0001-first");
+    for (size_t mode = 0; mode < COUNT_OF(modes); mode++)
+        for (uint64_t n = 1;; n++) {
+            struct store *s = open_store();
+            assert_string_equal(store_source(s), "first");
+            faultfs_fail(n, FAULTFS_CHANGES | FAULTFS_BIT(FAULTFS_OPENAT), ENOSPC, modes[mode]);
+            int rc = store_new_epoch(s, "second", STORE_JOINS, &err);
+            bool fired = faultfs_failed(what);
+            if (rc < 0 && err.kind == ERR_NO_SPACE) {
+                if (modes[mode] == FAULTFS_ONCE && strcmp(what, "openat 0002-second") != 0)
+                    assert_false(is_there("0002-second"));
+                assert_second_try_works(s, what);
+                tries++;
+            }
+            if (rc < 0 && strncmp(what, "fsync directory", 15) == 0)
+                assert_int_equal(err.kind, ERR_IO);
+            faultfs_fail(0, 0, 0, FAULTFS_ONCE);
+            store_close(s);
+            if (!fired)
+                break;
+        }
+    assert_true(tries >= 10);
+    assert_source("first");
+    assert_false(is_there("0002-second"));
+}
+
+static void epoch_new_one_at_every_size_of_a_full_disk_second_try_works(void **state)
+{
+    (void)state;
+    make_begun_folder("0001-first");
+    for (uint64_t space = 0; space < 600; space += 29) {
+        struct store *s = open_store();
+        faultfs_space(space);
+        if (store_new_epoch(s, "second", STORE_JOINS, &err) < 0) {
+            assert_int_equal(err.kind, ERR_NO_SPACE);
+            assert_second_try_works(s, "a write");
+        }
+        store_close(s);
+        faultfs_space(1u << 20);
+        assert_source("first");
+    }
+}
+
 static void epoch_new_one_on_a_full_disk_does_without_a_bound(void **state)
 {
     (void)state;
@@ -318,6 +380,8 @@ int main(void)
         TEST(epoch_directories_that_cannot_be_read_refused),
         TEST(epoch_new_one_is_durable_on_return),
         TEST(epoch_new_one_failed_leaves_the_present),
+        TEST(epoch_each_call_of_a_new_one_without_room_second_try_works),
+        TEST(epoch_new_one_at_every_size_of_a_full_disk_second_try_works),
         TEST(epoch_new_one_on_a_full_disk_does_without_a_bound),
         TEST(epoch_folder_that_is_a_link_refused),
         TEST(epoch_open_syncs_what_a_killed_process_left),
