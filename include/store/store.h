@@ -50,9 +50,10 @@ struct store_pos {
 };
 
 /* Opens and locks the directory, makes what is missing, recovers the newest epoch: its last file is
- * scanned, a torn tail is set aside as NAME.torn-TIME and cut off, the index is rebuilt when it
- * differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the tail), ERR_CORRUPT, ERR_OTHER
- * (the directory is in use). */
+ * made sure to be on the disk and scanned, a torn tail is set aside as NAME.torn-TIME and cut off,
+ * the index is rebuilt when it differs. Kinds of errors: ERR_IO, ERR_NO_SPACE (no room for the
+ * tail, or for the file where the disk lacks some of it), ERR_CORRUPT, ERR_OTHER (the directory is
+ * in use). */
 struct store *store_open(const struct store_opts *opts, struct err *err);
 /* A store to ask only (files, sizes, times, T): nothing is changed, locked or repaired, so a daemon
  * may be running on the directory. Of its newest file only what is complete counts. */

@@ -2,7 +2,8 @@
  * Epoch folders and their recovery.
  *
  * Recovery leaves every byte up to the last complete transaction as it is. Only the last file may
- * be cut, only behind that point, and what is cut is kept in NAME.torn-TIME first.
+ * be cut, only behind that point, and what is cut is kept in NAME.torn-TIME first; only it may be
+ * replaced, by a copy of the same bytes.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,7 +24,7 @@
 #define COPY_PIECE    (1u << 20)
 #define TORN_NAME_MAX (BINFILE_NAME_MAX + 40)
 #define TORN_TRIES    1000
-#define PAGE          4096u
+#define DIRECT_ALIGN  4096u /* of what is read past the page cache */
 
 void epoch_init(struct epoch *e)
 {
@@ -217,23 +218,25 @@ static int create_torn(const struct epoch *e, const struct fs *fs, const struct 
     }
 }
 
-/* Copies [from, to) of the file. */
-static int copy_tail(const struct fs *fs, int fd, int out, uint64_t from, uint64_t to,
-                     struct err *err)
+/* Bytes of one file for another, where they begin at 0. */
+struct copy {
+    int fd;
+    int out;
+    uint64_t from, to;
+};
+
+static int copy_bytes(struct copy c, const struct fs *fs, struct err *err)
 {
     uint8_t *piece = mem_alloc(COPY_PIECE);
     int rc = 0;
-    for (uint64_t at = from; at < to && rc == 0;) {
+    for (uint64_t at = c.from; at < c.to && rc == 0; at += COPY_PIECE) {
         size_t got;
-        size_t want = to - at < COPY_PIECE ? (size_t)(to - at) : COPY_PIECE;
-        rc = fs_pread_full(fs, fd, piece, want, (off_t)at, &got, err);
+        size_t want = c.to - at < COPY_PIECE ? (size_t)(c.to - at) : COPY_PIECE;
+        rc = fs_pread_full(fs, c.fd, piece, want, (off_t)at, &got, err);
         if (rc == 0)
-            rc = fs_pwrite_all(fs, out, bytes_of(piece, got), (off_t)(at - from), err);
-        at += want;
+            rc = fs_pwrite_all(fs, c.out, bytes_of(piece, got), (off_t)(at - c.from), err);
     }
     free(piece);
-    if (rc == 0 && fs->fsync(out) < 0)
-        rc = err_io(err, errno, "fsync");
     return rc;
 }
 
@@ -248,7 +251,9 @@ static int save_tail(const struct epoch *e, const struct fs *fs, int fd, const s
              name->text, (unsigned long long)(scan->size - scan->trx_end),
              scan->verdict == SCAN_TORN ? ", torn by a crash: " : "",
              scan->verdict == SCAN_TORN ? scan->reason : "", torn);
-    int rc = copy_tail(fs, fd, out, scan->trx_end, scan->size, err);
+    int rc = copy_bytes((struct copy){fd, out, scan->trx_end, scan->size}, fs, err);
+    if (rc == 0 && fs->fsync(out) < 0)
+        rc = err_io(err, errno, "fsync");
     fs->close(out);
     if (rc == 0)
         return 0;
@@ -317,6 +322,108 @@ static uint64_t bound_in(const struct binfile_name *name, const struct watermark
     return mark->known && mark->name.number < name->number ? SCAN_BEHIND_BOUND : 0;
 }
 
+/* Whether the disk has what a read shows from `from` on, as far as can be told. direct: the file,
+ * open with O_DIRECT. */
+static int compare_with_disk(const struct fs *fs, int fd, int direct, uint64_t from, bool *same,
+                             struct err *err)
+{
+    uint8_t *shown = mem_alloc(COPY_PIECE);
+    uint8_t *stored = aligned_alloc(DIRECT_ALIGN, COPY_PIECE);
+    mem_need(stored);
+    size_t got;
+    int rc;
+    *same = true;
+    from -= from % DIRECT_ALIGN;
+    do {
+        rc = fs_pread_full(fs, fd, shown, COPY_PIECE, (off_t)from, &got, err);
+        if (rc < 0)
+            break;
+        ssize_t n = fs->pread(direct, stored, COPY_PIECE, (off_t)from);
+        if (n < 0 && errno == EINVAL)
+            break; /* its blocks are larger */
+        *same = n == (ssize_t)got && memcmp(shown, stored, got) == 0;
+        from += COPY_PIECE;
+    } while (*same && got == COPY_PIECE);
+    free(stored);
+    free(shown);
+    return rc;
+}
+
+static int look_at_disk(const struct epoch *e, const struct fs *fs, int fd, const char *name,
+                        uint64_t from, bool *same, struct err *err)
+{
+    *same = true;
+    int direct = fs->openat(e->dirfd, name, O_RDONLY | O_DIRECT, 0);
+    if (direct < 0) /* EINVAL: the file system reads through the page cache only */
+        return errno == EINVAL ? 0 : err_io(err, errno, "cannot open %s", name);
+    int rc = compare_with_disk(fs, fd, direct, from, same, err);
+    fs->close(direct);
+    return rc < 0 ? err_prefix(err, "cannot read %s", name) : 0;
+}
+
+static int fill_and_rename(const struct epoch *e, const struct fs *fs, struct copy *copy,
+                           const char *tmp, const char *name, struct err *err)
+{
+    struct stat st;
+    if (fs->fstat(copy->fd, &st) < 0)
+        return err_io(err, errno, "stat");
+    copy->to = (uint64_t)st.st_size;
+    if (copy_bytes(*copy, fs, err) < 0)
+        return -1;
+    if (fs->fsync(copy->out) < 0)
+        return err_io(err, errno, "fsync");
+    if (fs->renameat(e->dirfd, tmp, e->dirfd, name) < 0)
+        return err_io(err, errno, "rename");
+    return fs->fsync(e->dirfd) < 0 ? err_io(err, errno, "fsync of the directory") : 0;
+}
+
+/* Puts a copy of what a read shows in the file's place, durable on return; fd is the copy's then.
+ * Until the copy is whole and synced nothing is changed. */
+static int replace_by_copy(const struct epoch *e, const struct fs *fs, int *fd, const char *tmp,
+                           const char *name, struct err *err)
+{
+    log_warn("store",
+             "%s does not stand on the disk as it reads, after an error of the disk: it is "
+             "written anew",
+             name);
+    int out = fs->openat(e->dirfd, tmp, O_RDWR | O_CREAT | O_TRUNC, FS_FILE_MODE);
+    if (out < 0)
+        return err_io(err, errno, "cannot create %s", tmp);
+    struct copy copy = {.fd = *fd, .out = out};
+    if (fill_and_rename(e, fs, &copy, tmp, name, err) < 0) {
+        fs->close(out);
+        fs->unlinkat(e->dirfd, tmp, 0);
+        return err_prefix(err, "cannot write %s anew", name);
+    }
+    fs->close(*fd);
+    *fd = out;
+    return 0;
+}
+
+/* Makes sure that the disk has what a read of the last file shows: the dump request that follows is
+ * an ACK for all that is found here. Up to the bound it has. Behind it, what a killed daemon wrote
+ * is synced; but after a sync that failed the kernel goes on to show pages that never got there,
+ * and no later sync covers them, for they count as clean. It is asked to forget them, and need not.
+ * Even written again in their place they may not get there: ext4 then leaves their blocks marked as
+ * holding nothing. */
+static int make_sure(const struct epoch *e, const struct fs *fs, int *fd, uint64_t bound,
+                     struct err *err)
+{
+    const char *name = e->files.at[e->files.n - 1].text;
+    char tmp[BINFILE_NAME_MAX + 8];
+    bool same;
+    snprintf(tmp, sizeof tmp, "%s.tmp", name);
+    if (fs->fdatasync(*fd) < 0)
+        return err_io(err, errno, "cannot fdatasync %s", name);
+    (void)posix_fadvise(*fd, (off_t)bound, 0, POSIX_FADV_DONTNEED);
+    if (look_at_disk(e, fs, *fd, name, bound, &same, err) < 0)
+        return -1;
+    if (!same)
+        return replace_by_copy(e, fs, fd, tmp, name, err);
+    fs->unlinkat(e->dirfd, tmp, 0); /* of a copy that a crash ended */
+    return 0;
+}
+
 static int scan_last(struct epoch *e, const struct fs *fs, const struct watermark *mark,
                      struct err *err)
 {
@@ -324,18 +431,12 @@ static int scan_last(struct epoch *e, const struct fs *fs, const struct watermar
     int fd = fs->openat(e->dirfd, name->text, O_RDWR, 0);
     if (fd < 0)
         return err_io(err, errno, "cannot open %s", name->text);
-    /* What a killed daemon had written but not synced: the dump request that follows is an ACK for
-     * all that is found here. */
-    if (fs->fdatasync(fd) < 0) {
+    uint64_t durable = bound_in(name, mark);
+    if (make_sure(e, fs, &fd, durable == SCAN_BEHIND_BOUND ? 0 : durable, err) < 0) {
         fs->close(fd);
-        return err_io(err, errno, "cannot fdatasync %s", name->text);
+        return -1;
     }
     struct scan scan;
-    uint64_t durable = bound_in(name, mark);
-    uint64_t unsure = durable == SCAN_BEHIND_BOUND ? 0 : durable & ~(uint64_t)(PAGE - 1);
-    /* After a failed sync the page cache can show what never got to the disk: read it from there.
-     * Below the bound the disk is known to have it. */
-    (void)posix_fadvise(fd, (off_t)unsure, 0, POSIX_FADV_DONTNEED);
     int rc = scan_file(&scan, fs, fd, durable, err);
     if (rc == 0)
         rc = take_scan(e, fs, fd, &scan, err);

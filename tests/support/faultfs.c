@@ -74,6 +74,7 @@ static struct {
     struct {
         char name[NAME_LEN];
         int node;
+        bool direct; /* it reads past the page cache */
     } fds[FDS];
     bool modelled;
     struct node *nodes;
@@ -128,13 +129,14 @@ static int new_node(bool is_dir)
     return (int)fsys.nodes_n++;
 }
 
-/* The node of a directory that was opened, perhaps elsewhere; -1: outside. */
+/* The node of a directory that was opened, perhaps elsewhere; -1: outside. The number of one that
+ * was removed may have come to another, or to a file. */
 static int dir_node(int dirfd)
 {
     struct stat st;
-    if (!fsys.modelled || dirfd == AT_FDCWD || fstat(dirfd, &st) < 0)
+    if (!fsys.modelled || dirfd == AT_FDCWD || fstat(dirfd, &st) < 0 || !S_ISDIR(st.st_mode))
         return -1;
-    for (size_t i = 0; i < fsys.nodes_n; i++)
+    for (size_t i = fsys.nodes_n; i-- > 0;)
         if (fsys.nodes[i].is_dir && fsys.nodes[i].ino == st.st_ino)
             return (int)i;
     return -1;
@@ -214,11 +216,36 @@ static void image_apply(struct image *im, const struct change *c, size_t n)
     memcpy(im->data + c->off, c->data, n);
 }
 
+static struct image image_of(const struct node *f)
+{
+    struct image im = {mem_alloc(f->size), f->size};
+    if (f->size)
+        memcpy(im.data, f->durable, f->size);
+    return im;
+}
+
+/* With all that was written since the last sync. */
+static struct image image_with_pending(const struct node *f)
+{
+    struct image im = image_of(f);
+    for (size_t i = 0; i < f->pending_n; i++)
+        image_apply(&im, &f->pending[i], f->pending[i].n);
+    return im;
+}
+
 static void forget_pending(struct node *f)
 {
     for (size_t i = 0; i < f->pending_n; i++)
         free(f->pending[i].data);
     f->pending_n = 0;
+}
+
+/* What the kernel does with pages whose write failed: they count as clean, and no later sync writes
+ * them. */
+static void lose_content(int node)
+{
+    if (node >= 0)
+        forget_pending(&fsys.nodes[node]);
 }
 
 static void sync_content(int node)
@@ -312,13 +339,14 @@ static void opened(int fd, int dir, const char *name, int flags)
     }
     snprintf(fsys.fds[fd].name, NAME_LEN, "%s", name);
     fsys.fds[fd].node = node;
+    fsys.fds[fd].direct = flags & O_DIRECT;
 }
 
 static int fault_openat(int dirfd, const char *name, int flags, mode_t mode)
 {
     if (enter(FAULTFS_OPENAT, name))
         return leave(-1);
-    int fd = fs_posix()->openat(dirfd, name, flags, mode);
+    int fd = fs_posix()->openat(dirfd, name, flags & ~O_DIRECT, mode);
     RECORD(FAULTFS_OPENAT, "openat %s%s\n", name, flags & O_CREAT ? " create" : "");
     if (fd >= 0)
         opened(fd, dir_node(dirfd), name, flags);
@@ -344,6 +372,16 @@ static int fault_close(int fd)
     return leave(rc);
 }
 
+/* Where nothing was written there are zeros. */
+static void read_model(const struct node *f, uint8_t *buf, size_t n, size_t off)
+{
+    struct image im = image_with_pending(f);
+    if (off + n > im.size)
+        image_resize(&im, off + n);
+    memcpy(buf, im.data + off, n);
+    free(im.data);
+}
+
 static ssize_t fault_pread(int fd, void *buf, size_t n, off_t off)
 {
     char name[NAME_LEN];
@@ -351,8 +389,24 @@ static ssize_t fault_pread(int fd, void *buf, size_t n, off_t off)
     if (enter(FAULTFS_PREAD, name))
         return leave(-1);
     ssize_t rc = pread(fd, buf, n, off);
+    if (rc > 0 && fsys.fds[fd].direct && fd_node(fd) >= 0)
+        read_model(&fsys.nodes[fd_node(fd)], buf, (size_t)rc, (size_t)off);
     leave(0);
     return rc;
+}
+
+/* Of n bytes at off, how many there is room for: what is there already takes none. */
+static size_t take_space(int fd, size_t n, off_t off)
+{
+    struct stat st;
+    if (!fsys.limited || fstat(fd, &st) < 0)
+        return n;
+    uint64_t inside = st.st_size > off ? (uint64_t)(st.st_size - off) : 0;
+    if (n <= inside)
+        return n;
+    uint64_t more = n - inside < fsys.space ? n - inside : fsys.space;
+    fsys.space -= more;
+    return (size_t)(inside + more);
 }
 
 static ssize_t fault_pwritev(int fd, const struct iovec *iov, int count, off_t off)
@@ -365,13 +419,11 @@ static ssize_t fault_pwritev(int fd, const struct iovec *iov, int count, off_t o
     size_t n = iov->iov_len;
     if (fsys.write_max && n > fsys.write_max)
         n = fsys.write_max;
-    if (fsys.limited && n > fsys.space)
-        n = (size_t)fsys.space;
+    n = take_space(fd, n, off);
     if (!n && iov->iov_len) {
         errno = ENOSPC;
         return leave(-1);
     }
-    fsys.space -= n;
     RECORD(FAULTFS_PWRITEV, "pwritev %s %lld %zu\n", name, (long long)off, n);
     ssize_t rc = pwrite(fd, iov->iov_base, n, off);
     if (rc > 0)
@@ -380,12 +432,19 @@ static ssize_t fault_pwritev(int fd, const struct iovec *iov, int count, off_t o
     return rc;
 }
 
+static int failed_sync(int fd)
+{
+    if (!fsys.crashed)
+        lose_content(fd_node(fd));
+    return leave(-1);
+}
+
 static int fault_fdatasync(int fd)
 {
     char name[NAME_LEN];
     fd_name(fd, name);
     if (enter(FAULTFS_FDATASYNC, name))
-        return leave(-1);
+        return failed_sync(fd);
     RECORD(FAULTFS_FDATASYNC, "fdatasync %s\n", name);
     sync_content(fd_node(fd));
     return leave(0);
@@ -402,7 +461,7 @@ static int fault_fsync(int fd)
     else
         fd_name(fd, name);
     if (enter(FAULTFS_FSYNC, name))
-        return leave(-1);
+        return is_dir ? leave(-1) : failed_sync(fd);
     RECORD(FAULTFS_FSYNC, "fsync %s\n", name);
     if (is_dir)
         sync_dir(dir_node(fd));
@@ -660,14 +719,6 @@ static uint32_t next_random(uint32_t *state)
     return *state >> 8;
 }
 
-static struct image image_of(const struct node *f)
-{
-    struct image im = {mem_alloc(f->size), f->size};
-    if (f->size)
-        memcpy(im.data, f->durable, f->size);
-    return im;
-}
-
 /* Up to which byte of the change it got there: the start or the end of it, or a sector's. */
 static size_t torn_length(const struct change *c, uint32_t *random)
 {
@@ -719,15 +770,11 @@ static struct image lose_holes(const struct node *f, uint32_t *random)
 
 static struct image content_after(const struct node *f, enum faultfs_loss loss, uint32_t *random)
 {
-    struct image im = {NULL, 0};
     switch (loss) {
     case FAULTFS_LOSE_ALL:
         return image_of(f);
     case FAULTFS_LOSE_NONE:
-        im = image_of(f);
-        for (size_t i = 0; i < f->pending_n; i++)
-            image_apply(&im, &f->pending[i], f->pending[i].n);
-        return im;
+        return image_with_pending(f);
     case FAULTFS_LOSE_TAIL:
         return lose_tail(f, false, random);
     case FAULTFS_LOSE_ZEROS:
@@ -737,7 +784,7 @@ static struct image content_after(const struct node *f, enum faultfs_loss loss, 
     case FAULTFS_LOSSES:
         break;
     }
-    return im;
+    return (struct image){NULL, 0};
 }
 
 static void names_after(struct names *l, enum faultfs_loss loss, uint32_t *random)

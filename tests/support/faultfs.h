@@ -4,7 +4,9 @@
  *
  * Its syncs do not reach the disk. Instead it keeps a model of what is durable: of a file, what its
  * last fdatasync or fsync covered, and the writes since; of a directory, the names at its last
- * fsync, and the changes since. There is one such file system in a program.
+ * fsync, and the changes since. When a sync of a file fails, the writes since are lost, as with
+ * Linux: they can still be read, but no later sync covers them. A file that was opened with
+ * O_DIRECT reads as the model has it. There is one such file system in a program.
  */
 #ifndef BINLOGD_TESTS_FAULTFS_H
 #define BINLOGD_TESTS_FAULTFS_H
@@ -51,7 +53,7 @@ const struct fs *faultfs(void);
 void faultfs_fail(uint64_t n, unsigned mask, int errnum, enum faultfs_mode mode);
 /* A write takes at most this many bytes; 0: all. */
 void faultfs_write_at_most(size_t n);
-/* The file system holds this many bytes more, then writes are short and fail with ENOSPC. */
+/* Files can grow by this many bytes more, then writes are short and fail with ENOSPC. */
 void faultfs_space(uint64_t bytes);
 /* Called before each call, in the caller's thread; NULL: none. */
 void faultfs_hook(void (*hook)(void *ctx, enum faultfs_op op, const char *name), void *ctx);

@@ -1019,6 +1019,188 @@ static void store_power_cut_in_recovery_durable_is_kept(void **state)
     print_message("%u states\n", cuts.states);
 }
 
+/* ---- a sync failed, and the disk works again ---- */
+
+/* Feeds until the n-th sync fails, which it does once. Whether it did. */
+static bool fail_sync(const char *dir, uint64_t n, size_t batch)
+{
+    char what[80];
+    faultfs_reset(dir);
+    faultfs_fail(n, FAULTFS_BIT(FAULTFS_FDATASYNC) | FAULTFS_BIT(FAULTFS_FSYNC), EIO, FAULTFS_ONCE);
+    feed = (struct feed){.batch = batch};
+    if (feed_open(&feed, &source, dir, faultfs()) == 0 && feed_settle(&feed) == 0)
+        feed_all(&feed);
+    feed_close(&feed);
+    bool failed = faultfs_failed(what);
+    faultfs_fail(0, 0, 0, FAULTFS_ONCE);
+    return failed;
+}
+
+#define LOST_FROM 1246 /* in a file of 1716 bytes */
+
+/* A whole file; the bound covers it as far as it is on the disk. What is behind that is gone from
+ * there, and can be read all the same. */
+static char *dir_with_lost_end(void)
+{
+    char path[700];
+    char *dir = dir_until(PLACE(0, LOST_FROM));
+    path_in(path, dir, "");
+    int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    faultfs_reset(dir);
+    int fd = faultfs()->openat(dirfd, "mysql-bin.000001", O_RDWR, 0);
+    struct bytes end = bytes_of(source.data[0].p + LOST_FROM, 1716 - LOST_FROM);
+    assert_int_equal(fs_pwrite_all(faultfs(), fd, end, LOST_FROM, &feed.err), 0);
+    faultfs_fail(1, FAULTFS_BIT(FAULTFS_FDATASYNC), EIO, FAULTFS_ONCE);
+    assert_int_equal(faultfs()->fdatasync(fd), -1);
+    faultfs()->close(fd);
+    close(dirfd);
+    return dir;
+}
+
+static void store_start_writes_anew_what_is_not_on_the_disk_as_it_reads(void **state)
+{
+    (void)state;
+    const unsigned mask = FAULTFS_CHANGES & ~FAULTFS_BIT(FAULTFS_MKDIRAT);
+    char *dir = dir_with_lost_end();
+    faultfs_record(mask);
+    assert_int_equal(feed_open(&feed, &source, dir, faultfs()), 0);
+    assert_place(feed_t(&feed), PLACE(0, 1716));
+    char *calls = faultfs_recorded();
+    assert_string_equal(calls, "fdatasync mysql-bin.000001\n"
+                               "pwritev mysql-bin.000001.tmp 0 1716\n"
+                               "fsync mysql-bin.000001.tmp\n"
+                               "rename mysql-bin.000001.tmp mysql-bin.000001\n"
+                               "fsync directory\n"
+                               "fdatasync mysql-bin.000001\n"
+                               "fsync directory\nfsync directory\n");
+    free(calls);
+    feed_close(&feed);
+    put_file(dir, "mysql-bin.000001.tmp", bytes_str("of a crash"), "wb");
+    faultfs_reset(dir);
+    faultfs_record(mask);
+    assert_int_equal(feed_open(&feed, &source, dir, faultfs()), 0);
+    assert_place(feed_t(&feed), PLACE(0, 1716));
+    calls = faultfs_recorded();
+    assert_string_equal(calls, "fdatasync mysql-bin.000001\nunlinkat mysql-bin.000001.tmp\n"
+                               "fdatasync mysql-bin.000001\n"
+                               "fsync directory\nfsync directory\n");
+    free(calls);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_start_without_room_to_write_anew_refused_and_nothing_lost(void **state)
+{
+    (void)state;
+    char *dir = dir_with_lost_end();
+    faultfs_space(1000);
+    assert_int_equal(feed_open(&feed, &source, dir, faultfs()), -1);
+    assert_int_equal(feed.err.kind, ERR_NO_SPACE);
+    assert_non_null(strstr(feed.err.text, "cannot write mysql-bin.000001 anew: write: "));
+    assert_int_equal(size_of(dir, "mysql-bin.000001.tmp"), -1);
+    assert_int_equal(size_of(dir, "mysql-bin.000001"), 1716);
+    faultfs_space(1u << 20);
+    assert_int_equal(feed_open(&feed, &source, dir, faultfs()), 0);
+    assert_place(feed_t(&feed), PLACE(0, 1716));
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static int direct_fd;
+
+static int openat_no_direct(int fd, const char *name, int flags, mode_t mode)
+{
+    if (!(flags & O_DIRECT))
+        return fs_posix()->openat(fd, name, flags, mode);
+    errno = EINVAL;
+    return -1;
+}
+
+static int openat_direct(int fd, const char *name, int flags, mode_t mode)
+{
+    int opened = fs_posix()->openat(fd, name, flags & ~O_DIRECT, mode);
+    if (flags & O_DIRECT)
+        direct_fd = opened;
+    return opened;
+}
+
+static ssize_t pread_no_direct(int fd, void *buf, size_t n, off_t off)
+{
+    if (fd != direct_fd)
+        return pread(fd, buf, n, off);
+    direct_fd = -1; /* closed next */
+    errno = EINVAL;
+    return -1;
+}
+
+/* As of memory, or of blocks that are larger. */
+static void store_start_on_a_file_system_that_reads_only_through_the_page_cache(void **state)
+{
+    (void)state;
+    struct fs fs[2] = {*feed_fast_fs(), *feed_fast_fs()};
+    fs[0].openat = openat_no_direct;
+    fs[1].openat = openat_direct;
+    fs[1].pread = pread_no_direct;
+    for (size_t i = 0; i < COUNT_OF(fs); i++) {
+        char *dir = dir_until(PLACE(0, 1716));
+        direct_fd = -1;
+        assert_int_equal(feed_open(&feed, &source, dir, &fs[i]), 0);
+        assert_place(feed_t(&feed), PLACE(0, 1716));
+        feed_close(&feed);
+        check_rmdir(dir);
+    }
+}
+
+/* What the next start takes for durable, and asks for more behind, outlives a power cut, though a
+ * sync of what the page cache shows had failed. */
+static void store_start_after_a_failed_sync_rests_on_what_is_on_disk(void **state)
+{
+    (void)state;
+    struct cuts cuts = {0};
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        char *dir = check_mkdir();
+        failed = fail_sync(dir, n, 2);
+        struct feed_place before = feed.t;
+        if (feed_open(&feed, &source, dir, faultfs()) < 0 || feed_settle(&feed) < 0)
+            fail_msg("sync %d: %s", (int)n, feed.err.text);
+        struct feed_place t = feed_t(&feed);
+        assert_true(feed_cmp(t, before) >= 0);
+        feed_close(&feed);
+        check_states(&cuts, 1, t, "the start after a failed sync");
+        check_rmdir(dir);
+    }
+    print_message("%u states\n", cuts.states);
+}
+
+/* The same, with a power cut in that start or a second failure in it. */
+static void store_start_after_a_failed_sync_each_call_fails_durable_is_kept(void **state)
+{
+    (void)state;
+    static const enum faultfs_mode modes[] = {FAULTFS_ONCE, FAULTFS_CRASH};
+    struct cuts cuts = {0};
+    char what[80];
+    for (uint64_t n = 6; n <= 26; n += 20)
+        for (size_t mode = 0; mode < COUNT_OF(modes); mode++) {
+            bool fired = true;
+            for (uint64_t m = 1; fired; m++) {
+                char *dir = check_mkdir();
+                assert_true(fail_sync(dir, n, 4));
+                struct feed_place t = feed.t;
+                faultfs_fail(m, FAULTFS_ALL, EIO, modes[mode]);
+                if (feed_open(&feed, &source, dir, faultfs()) == 0)
+                    t = feed_t(&feed);
+                fired = faultfs_failed(what);
+                feed_close(&feed);
+                const char *where = fired ? what : "the end";
+                check_state(&cuts, FAULTFS_LOSE_ALL, 0, t, where);
+                check_state(&cuts, FAULTFS_LOSE_HOLES, (uint32_t)m, t, where);
+                check_rmdir(dir);
+            }
+        }
+    print_message("%u states\n", cuts.states);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1061,6 +1243,11 @@ int main(void)
         cmocka_unit_test(store_disk_full_at_every_size_goes_on),
         cmocka_unit_test(store_power_cut_at_every_change_durable_is_kept),
         cmocka_unit_test(store_power_cut_in_recovery_durable_is_kept),
+        cmocka_unit_test(store_start_writes_anew_what_is_not_on_the_disk_as_it_reads),
+        cmocka_unit_test(store_start_without_room_to_write_anew_refused_and_nothing_lost),
+        cmocka_unit_test(store_start_on_a_file_system_that_reads_only_through_the_page_cache),
+        cmocka_unit_test(store_start_after_a_failed_sync_rests_on_what_is_on_disk),
+        cmocka_unit_test(store_start_after_a_failed_sync_each_call_fails_durable_is_kept),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
