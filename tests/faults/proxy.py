@@ -40,11 +40,12 @@ class Proxy:
                     return
                 client.close()
                 continue
-            with self.lock:
+            for sock in (client, server):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:  # from here on cut() may close them
                 self.sockets += [client, server]
                 generation = self.generation
             for source, sink in ((client, server), (server, client)):
-                sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=(source, sink, generation),
                                  daemon=True).start()
 
