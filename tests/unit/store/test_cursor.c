@@ -7,6 +7,7 @@
 #include "store/cursor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define PLACE(f, p) ((struct feed_place){f, p})
@@ -181,6 +182,20 @@ static void cursor_opens_only_what_is_served(void **state)
     assert_string_equal(err.text, "mysql-bin.000002 is not served");
 }
 
+static void cursor_on_a_file_that_cannot_be_opened_fails(void **state)
+{
+    (void)state;
+    char path[700];
+    struct cursor other;
+    assert_int_equal(feed_all(&feed), 0);
+    snprintf(path, sizeof path, "%s/" FEED_FOLDER "/mysql-bin.000001", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(cursor_open(&other, feed.store, &source.name[0], 0, &err), -1);
+    assert_int_equal(err.kind, ERR_IO);
+    assert_non_null(strstr(err.text, "mysql-bin.000001"));
+    open_at(1, 4); /* the others are served */
+}
+
 /* Though the next joins it, and has a file of the same name. */
 static void cursor_by_name_ends_with_its_epoch(void **state)
 {
@@ -314,6 +329,7 @@ int main(void)
         TEST(cursor_never_reads_beyond_t),
         TEST(cursor_peeks_ahead_without_moving),
         TEST(cursor_opens_only_what_is_served),
+        TEST(cursor_on_a_file_that_cannot_be_opened_fails),
         TEST(cursor_by_name_ends_with_its_epoch),
         TEST(cursor_goes_along_the_chain),
         TEST(cursor_along_the_chain_ends_where_it_diverges),

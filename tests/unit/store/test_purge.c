@@ -628,6 +628,21 @@ static void purge_file_that_cannot_be_removed_nothing_behind_it_goes(void **stat
     unmake();
 }
 
+static void purge_without_descriptors_is_told_and_works_later(void **state)
+{
+    (void)state;
+    make(faultfs());
+    check_limit_fds(0);
+    assert_int_equal(store_purge(t.store, t.worker, 3, &t.err), -1);
+    check_limit_fds(-1);
+    assert_int_equal(t.err.kind, ERR_IO);
+    assert_false(store_purging(t.store));
+    purge(3);
+    assert_true(wait_purged());
+    assert_holds(t.dir, 4, FILES);
+    unmake();
+}
+
 /* Who was told has gone: the daemon stops. */
 static void purge_failure_with_nobody_to_tell_ends_it(void **state)
 {
@@ -732,6 +747,7 @@ int main(void)
         cmocka_unit_test(purge_no_room_at_all_files_are_removed_all_the_same),
         cmocka_unit_test(purge_while_the_store_waits_for_space_makes_room),
         cmocka_unit_test(purge_file_that_cannot_be_removed_nothing_behind_it_goes),
+        cmocka_unit_test(purge_without_descriptors_is_told_and_works_later),
         cmocka_unit_test(purge_failure_with_nobody_to_tell_ends_it),
         cmocka_unit_test(look_beside_an_open_store_sees_the_same_and_changes_nothing),
         cmocka_unit_test(purge_power_cut_at_every_change_unbroken_and_whole),

@@ -861,6 +861,48 @@ static void store_open_file_before_a_format_alone_damaged_corrupt(void **state)
     check_rmdir(dir);
 }
 
+/* Its own name is durable before anything in it is. */
+static void store_new_directory_whose_name_cannot_be_synced_is_an_io_error(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir(), path[700];
+    snprintf(path, sizeof path, "%s/data", dir);
+    for (uint64_t n = 2; n <= 3; n++) { /* behind mkdirat: the open of "..", its fsync */
+        char what[80];
+        faultfs_reset(NULL);
+        faultfs_fail(n, FAULTFS_ALL, EIO, FAULTFS_ONCE);
+        assert_int_equal(feed_open(&feed, &source, path, faultfs()), -1);
+        assert_true(faultfs_failed(what));
+        assert_string_equal(what, n == 2 ? "openat .." : "fsync ..");
+        assert_int_equal(feed.err.kind, ERR_IO);
+        feed_close(&feed);
+        assert_int_equal(rmdir(path), 0);
+    }
+    faultfs_reset(NULL);
+    open_good(path);
+    feed_close(&feed);
+    check_rmdir(dir);
+}
+
+static void store_directory_that_cannot_be_used_is_refused_with_words(void **state)
+{
+    (void)state;
+    char *dir = check_mkdir(), path[700];
+    snprintf(path, sizeof path, "%s/data", dir);
+    fclose(fopen(path, "w"));
+    assert_int_equal(feed_open(&feed, &source, path, feed_fast_fs()), -1);
+    assert_int_equal(feed.err.kind, ERR_OTHER);
+    assert_non_null(strstr(feed.err.text, "cannot open the data directory"));
+    feed_close(&feed);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(dir, 65534, 65534), 0);
+        assert_int_equal(feed_open(&feed, &source, dir, feed_fast_fs()), -1);
+        assert_non_null(strstr(feed.err.text, "belongs to user id 65534, not to 0"));
+        feed_close(&feed);
+    }
+    check_rmdir(dir);
+}
+
 static void store_each_change_fails_with_enospc_goes_on(void **state)
 {
     (void)state;
@@ -1238,6 +1280,8 @@ int main(void)
         cmocka_unit_test(store_each_call_fails_with_eio_durable_is_kept),
         cmocka_unit_test(store_each_call_of_a_recovery_fails_durable_is_kept),
         cmocka_unit_test(store_open_file_before_a_format_alone_damaged_corrupt),
+        cmocka_unit_test(store_new_directory_whose_name_cannot_be_synced_is_an_io_error),
+        cmocka_unit_test(store_directory_that_cannot_be_used_is_refused_with_words),
         cmocka_unit_test(store_each_change_fails_with_enospc_goes_on),
         cmocka_unit_test(store_each_change_fails_with_edquot_after_short_writes),
         cmocka_unit_test(store_disk_full_at_every_size_goes_on),
