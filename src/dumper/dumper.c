@@ -19,7 +19,9 @@
 #define UNANSWERED_MS       500u /* a try that took longer */
 #define MALFORMED_TRIES     10u  /* that bring nothing new; then the source is not asked again */
 #define SPACE_CHECK_MS      1000u
-#define SPACE_LEAST         (8u << 20)
+#define SPACE_ENOUGH        (8u << 20) /* bytes with which a full disk is tried again at once, */
+#define SPACE_MORE          (64u << 10) /* or so many more than there were, */
+#define SPACE_TRY_US        60000000u   /* or when it may have room that does not show, as by a quota */
 #define HEARTBEATS_MISSED   3u
 #define SOURCE_PRIORITY     1 /* of the socket; before replicas, after the journal */
 #define FIRST_PACKET_MIN_MS 10000u
@@ -250,6 +252,8 @@ static void conclude(struct dumper *d, const struct err *err)
         break;
     case ERR_NO_SPACE:
         note_error(d, err);
+        d->full.free = store_free_space(d->opts.store);
+        d->full.since_us = clock_now_us();
         dumper_set_state(d, DUMPER_WAIT_SPACE);
         dumper_enter(d, PHASE_NO_SPACE);
         break;
@@ -431,13 +435,20 @@ static void begin(struct dumper *d)
         store_resume(d->opts.store);
 }
 
+static bool has_room(const struct dumper *d)
+{
+    uint64_t now = store_free_space(d->opts.store);
+    return now >= d->opts.min_free &&
+           (now >= SPACE_ENOUGH || now >= d->full.free + SPACE_MORE ||
+            clock_now_us() - d->full.since_us >= SPACE_TRY_US);
+}
+
 static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revents)
 {
     (void)loop;
     (void)revents;
     struct dumper *d = timer->data;
     struct err err;
-    uint64_t least = d->opts.min_free > SPACE_LEAST ? d->opts.min_free : SPACE_LEAST;
     switch (d->phase) {
     case PHASE_STOPPED:
     case PHASE_SETTLING:
@@ -471,7 +482,7 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revent
         begin(d);
         break;
     case PHASE_NO_SPACE:
-        if (store_free_space(d->opts.store) >= least)
+        if (has_room(d))
             begin(d);
         break;
     }

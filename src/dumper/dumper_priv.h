@@ -38,6 +38,10 @@ struct dumper {
     struct addr_list addrs;
     size_t addr; /* the one being tried */
     struct login login;
+    struct {
+        uint64_t free;     /* bytes, when the disk was found full */
+        uint64_t since_us; /* when that was */
+    } full;
     bool restart_store; /* the journal stopped and must be started anew before the next dump */
     struct err err;     /* why the connection was closed by us; text "" otherwise */
     struct {
@@ -69,7 +73,10 @@ struct dumper {
     struct ev_timer gather;         /* runs while reading pauses to let bytes gather */
     uint64_t received;              /* conn_received after the last batch */
     bool read_paused;
-    struct point begun; /* T when the present dump began */
+    struct point begun;   /* T when the present dump began */
+    bool at_end;          /* it has been up to date: */
+    uint64_t end;         /* stream offset of what had come then */
+    struct store_pos had; /* received when the monitor told something last */
     int64_t backlog;
     uint64_t dump_since_us;
     uint64_t connects;
