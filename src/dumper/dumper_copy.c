@@ -65,16 +65,34 @@ void dumper_copy_send_acks(struct dumper *d)
 
 /* ---- states ---- */
 
-/* Up to date means that the last that came is a heartbeat, or that the source waits for an ACK. A
- * source whose semi-sync went OFF asks for ACKs too, to find out whether it can be ON again. */
+/* Up to date means that the last that came is a heartbeat, or that the source waits for an ACK. */
+static bool has_come(const struct dumper *d)
+{
+    return d->stream.idle || d->stream.flagged;
+}
+
+/* All that had come when this dump was up to date first is durable. The source does not wait for
+ * our ACKs of that. */
+static bool is_durable(struct dumper *d)
+{
+    if (!d->at_end && has_come(d)) {
+        d->at_end = true;
+        d->end = store_offset(d->opts.store);
+        store_hurry(d->opts.store);
+    }
+    return d->at_end && store_synced(d->opts.store) >= d->end;
+}
+
+/* A source whose semi-sync went OFF asks for ACKs too, to find out whether it can be ON again. */
 static void judge_state(struct dumper *d)
 {
     const struct stream *st = &d->stream;
     bool off = d->monitor.facts.semi_sync == MONITOR_OFF;
     bool waits = st->flagged || (st->semi_sync && d->setup.facts.semi_sync_enabled);
-    if (waits && !off && !st->unflagged && (st->idle || st->flagged))
+    bool durable = is_durable(d);
+    if (waits && !off && !st->unflagged && durable && has_come(d))
         dumper_set_state(d, DUMPER_PROTECTING);
-    else if (st->idle || (off && d->state == DUMPER_PROTECTING))
+    else if ((st->idle && durable) || (off && d->state == DUMPER_PROTECTING))
         dumper_set_state(d, DUMPER_ASYNC);
     else if (d->state == DUMPER_CONNECTING || d->state == DUMPER_WAIT_SPACE)
         dumper_set_state(d, DUMPER_CATCHING_UP);
@@ -93,11 +111,35 @@ static void note_unsafe(struct dumper *d, const char *unsafe)
         log_info("dumper", "the source's settings are lossless now");
 }
 
+/* The source's log ends before what had come from it when the monitor told something last. */
+static bool went_back(const struct dumper *d)
+{
+    const struct monitor_facts *now = &d->monitor.facts;
+    struct binfile_name had;
+    struct err err;
+    if (!now->file.text[0] || !d->had.file[0] ||
+        binfile_name_parse(&had, bytes_str(d->had.file), &err) < 0 ||
+        !binfile_same_base(&had, &now->file))
+        return false;
+    return now->file.number < had.number || (now->file.number == had.number && now->pos < d->had.pos);
+}
+
+/* A source that was reset while it wrote its first file goes on in a new one of that name, and says
+ * nothing. It is asked again, which shows what has become of it. */
 static void on_monitor_told(void *ctx)
 {
     struct dumper *d = ctx;
+    struct err err;
     if (d->monitor.facts.at_us)
         note_unsafe(d, d->monitor.facts.unsafe);
+    if (went_back(d)) {
+        err_set(&err, "the source's log ends in %s at %" PRIu64 ", before %s at %" PRIu64
+                ", which has come from it",
+                d->monitor.facts.file.text, d->monitor.facts.pos, d->had.file, d->had.pos);
+        dumper_give_up(d, &err);
+        return;
+    }
+    d->had = store_received(d->opts.store);
     judge_state(d);
 }
 
@@ -233,6 +275,8 @@ void dumper_copy_start(struct dumper *d, const struct binfile_name *file, uint64
     log_start(d, file, pos);
     d->connects++;
     d->received = 0;
+    d->at_end = false;
+    d->had = (struct store_pos){"", 0};
     d->begun = store_end_point(d->opts.store);
     d->acked_transactions = 0;
     dumper_enter(d, PHASE_STREAMING);
@@ -246,6 +290,8 @@ void dumper_copy_durable(struct dumper *d)
         return;
     note_progress(d);
     dumper_copy_send_acks(d);
+    if (d->phase == PHASE_STREAMING)
+        judge_state(d);
 }
 
 void dumper_copy_room(struct dumper *d)

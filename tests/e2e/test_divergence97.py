@@ -81,6 +81,21 @@ class Divergence(Stored):
         self.assertEqual(daemon.wait_exit(30), 4, daemon.log_text())
         self.assertEqual(self.contents(daemon.epoch()), before)
 
+    def test_source_reset_in_its_first_file_while_connected_is_divergence(self):
+        """The dump goes on in silence: only the source's status tells."""
+        with Mysql97() as source:
+            source.create_user(grant="REPLICATION SLAVE, REPLICATION CLIENT")
+            lab.write_rows(source)
+            with Binlogd(source) as daemon:
+                lab.wait_caught_up(source, daemon)
+                before = self.contents(daemon.epoch())
+                time.sleep(2)  # for the status to be asked for once
+                source.query("RESET BINARY LOGS AND GTIDS")
+                lab.write_rows(source, 1)
+                self.assertEqual(daemon.wait_exit(40), 4, daemon.log_text())
+                self.assertIn("which has come from it", daemon.log_text())
+                self.assertEqual(self.contents(daemon.epoch()), before)
+
     def test_another_server_is_divergence(self):
         daemon = self.copied()
         with Mysql97(server_id=5) as other:

@@ -1341,12 +1341,31 @@ static void source_closing_amid_an_event_is_retried(void **state)
     resume_with(&source_80, false);
 }
 
-/* Answers one round of the monitor's questions. */
-static void tell_monitor(struct peer *asking, const char *status)
+static void accept_monitor(struct peer *asking)
 {
+    *asking = *peer; /* another connection to the same listener */
+    asking->fd = -1;
+    asking->in = asking->got = asking->message = (struct buf){0};
+    peer_accept(asking);
+    source_login(asking, &source_80);
+}
+
+static void end_monitor(struct peer *asking)
+{
+    peer_close(asking);
+    buf_fini(&asking->in);
+    buf_fini(&asking->got);
+    buf_fini(&asking->message);
+}
+
+/* Answers one round of the monitor's questions. */
+static void tell_monitor(struct peer *asking, const char *status, uint64_t pos)
+{
+    char at[24];
+    snprintf(at, sizeof at, "%" PRIu64, pos);
     const char *settings[] = {"sync_binlog", "1000"};
     const char *row[] = {"Rpl_semi_sync_source_status", status};
-    const char *end[] = {FILE_1, "4"};
+    const char *end[] = {FILE_1, at};
     source_recv_command(asking);
     source_send_rows(asking, 2, 1, settings);
     source_recv_command(asking);
@@ -1363,12 +1382,9 @@ static void flags_of_a_source_that_is_off_protect_nothing(void **state)
     stream_first_file(SOURCE_FLAGGED);
     source_expect_ack(peer, FILE_1, file.bytes.len);
     assert_int_equal(stats().state, DUMPER_PROTECTING);
-    struct peer asking = *peer; /* another connection to the same listener */
-    asking.fd = -1;
-    asking.in = asking.got = asking.message = (struct buf){0};
-    peer_accept(&asking);
-    source_login(&asking, &source_80);
-    tell_monitor(&asking, "OFF");
+    struct peer asking;
+    accept_monitor(&asking);
+    tell_monitor(&asking, "OFF", file.bytes.len);
     RUN_UNTIL(loop, stats().state == DUMPER_ASYNC);
     uint64_t from = file.bytes.len;
     add_trx(2);
@@ -1376,16 +1392,51 @@ static void flags_of_a_source_that_is_off_protect_nothing(void **state)
     send_events(from, SOURCE_FLAGGED);
     source_expect_ack(peer, FILE_1, file.bytes.len);
     assert_int_equal(stats().state, DUMPER_ASYNC);
-    tell_monitor(&asking, "ON");
+    tell_monitor(&asking, "ON", file.bytes.len);
     RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING);
     assert_int_equal(log_count("the source is not lossless, commits can be lost in a crash: "
                                "sync_binlog = 1000 (should be 1)"),
                      1);
     assert_string_equal(stats().source->file.text, FILE_1);
-    peer_close(&asking);
-    buf_fini(&asking.in);
-    buf_fini(&asking.got);
-    buf_fini(&asking.message);
+    end_monitor(&asking);
+}
+
+/* Such as one that was reset while it wrote its first file. */
+static void source_whose_log_went_back_is_asked_again(void **state)
+{
+    (void)state;
+    opts.monitor_ms = 20;
+    stream_first_file(SOURCE_FLAGGED);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    struct peer asking;
+    accept_monitor(&asking);
+    tell_monitor(&asking, "ON", file.bytes.len);
+    tell_monitor(&asking, "ON", file.bytes.len);
+    assert_int_equal(stats().state, DUMPER_PROTECTING);
+    tell_monitor(&asking, "ON", file.bytes.len - 1);
+    peer_expect_eof(peer);
+    end_monitor(&asking);
+    assert_int_equal(log_count("which has come from it"), 1);
+    resume_with(&source_80, false);
+    assert_int_equal(ended, 0);
+}
+
+/* What came before the source waited for us is not acknowledged, and has to be safe all the same. */
+static void end_of_the_log_protects_nothing_before_all_is_durable(void **state)
+{
+    (void)state;
+    hold_syncs(true);
+    begin_file(1000);
+    start();
+    source_accept(peer, &source_80);
+    send_rotate(4);
+    send_events(4, SOURCE_FLAGGED);
+    RUN_UNTIL(loop, sync_waits());
+    turns(0.05);
+    assert_int_equal(stats().state, DUMPER_CATCHING_UP);
+    hold_syncs(false);
+    source_expect_ack(peer, FILE_1, file.bytes.len);
+    RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING);
 }
 
 static void failed_storage_ends(void **state)
@@ -1520,6 +1571,8 @@ int main(void)
         TEST(source_closing_before_an_ack_is_retried_at_once),
         TEST(source_closing_amid_an_event_is_retried),
         TEST(flags_of_a_source_that_is_off_protect_nothing),
+        TEST(source_whose_log_went_back_is_asked_again),
+        TEST(end_of_the_log_protects_nothing_before_all_is_durable),
         TEST(failed_storage_ends),
         TEST(stopped_dumper_closes_and_goes_on_where_it_was_when_started),
         TEST(refusal_is_told_with_its_number_and_time),
