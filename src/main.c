@@ -28,8 +28,8 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Large buffers go back to the system when they are freed; left to itself, the allocator keeps more and
- * more of them once one was freed. */
+/* Large buffers go back to the system when they are freed; left to itself, the allocator keeps more
+ * and more of them once one was freed. */
 static void give_memory_back(void)
 {
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);

@@ -16,7 +16,8 @@
 void *mem_alloc(size_t n);
 void *mem_realloc(void *p, size_t n);
 char *mem_strdup(const char *s);
-/* Ends the process in the same way unless ok: for a call into a library that fails of nothing else. */
+/* Ends the process in the same way unless ok: for a call into a library that fails of nothing else.
+ */
 void mem_need(bool ok);
 
 /* Overwrites n bytes in a way that the compiler keeps; for secrets. NULL is accepted. */

@@ -6,8 +6,8 @@
 
 /* The caller joins it. That a thread cannot be had at the start ends the process. */
 void thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
-/* The calling thread gets the lowest priority: on a busy machine it runs seldom, so it must not hold a
- * lock for long that others want. */
+/* The calling thread gets the lowest priority: on a busy machine it runs seldom, so it must not
+ * hold a lock for long that others want. */
 void thread_lower(void);
 
 #endif

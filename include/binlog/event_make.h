@@ -1,6 +1,6 @@
 /*
- * The events that a dump thread makes up: artificial Rotate, heartbeats, MariaDB's Gtid_list, and the
- * format description for a dump that begins in mid-file.
+ * The events that a dump thread makes up: artificial Rotate, heartbeats, MariaDB's Gtid_list, and
+ * the format description for a dump that begins in mid-file.
  *
  * As MySQL 5.6 to 9.7 were seen to send them: timestamp 0, the sender's server_id.
  */

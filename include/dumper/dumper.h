@@ -99,8 +99,8 @@ struct dumper_stats {
      * unknown. */
     int64_t bytes_behind;
     int64_t backlog;
-    uint64_t dump_us;        /* since the dump began, microseconds; 0 without */
-    uint64_t dump_bytes;     /* of events, since then */
+    uint64_t dump_us;         /* since the dump began, microseconds; 0 without */
+    uint64_t dump_bytes;      /* of events, since then */
     bool gave_up;             /* dumper_gave_up */
     const char *last_error;   /* "": all is well since */
     unsigned last_error_code; /* MySQL's number for it; 0 without one */

@@ -1,7 +1,7 @@
 /*
  * The monitor: a second, quiet connection to the source that asks again and again what the stream
- * does not tell: whether the source's semi-sync is ON (Rpl_semi_sync_source_status), how far its log
- * goes, and whether its settings are still safe.
+ * does not tell: whether the source's semi-sync is ON (Rpl_semi_sync_source_status), how far its
+ * log goes, and whether its settings are still safe.
  *
  * Nothing depends on its working: while it cannot ask, its facts are unknown and the copying goes
  * on. It never says anything that a source could take for an ACK.
@@ -15,7 +15,7 @@
 
 enum monitor_semi_sync {
     MONITOR_UNKNOWN, /* not asked yet, or the source has no semi-sync */
-    MONITOR_OFF, /* no commit waits for an ACK at present */
+    MONITOR_OFF,     /* no commit waits for an ACK at present */
     MONITOR_ON
 };
 
@@ -55,7 +55,7 @@ struct monitor {
     size_t question;
     struct monitor_facts facts; /* of the last round of questions */
     struct monitor_facts next;  /* of the present one, as far as it is answered */
-    char last_error[300]; /* logged once, until an answer came */
+    char last_error[300];       /* logged once, until an answer came */
 };
 
 void monitor_init(struct monitor *m);

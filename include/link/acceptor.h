@@ -37,7 +37,7 @@ struct acceptor {
     const struct acceptor_ops *ops;
     struct worker *worker;
     struct checking *checking; /* an encrypted password is being checked */
-    enum login_step end; /* LOGIN_DONE or LOGIN_FAILED, while held */
+    enum login_step end;       /* LOGIN_DONE or LOGIN_FAILED, while held */
     bool held;
     struct err err; /* why it failed, when the channel closes before done */
     bool failed;

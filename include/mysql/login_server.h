@@ -42,8 +42,8 @@ void login_server_free(struct login_server *ls);
 enum login_step login_server_feed(struct login_server *ls, struct bytes payload, struct err *err);
 enum login_step login_server_secured(struct login_server *ls, struct err *err);
 
-/* Whether an encrypted password is right. To decrypt it takes a millisecond, which is the caller's to
- * spend where he has it: a check stands for itself, beside the key, which must live until it was
+/* Whether an encrypted password is right. To decrypt it takes a millisecond, which is the caller's
+ * to spend where he has it: a check stands for itself, beside the key, which must live until it was
  * run. */
 struct login_check {
     const struct auth_rsa_key *rsa;
@@ -53,7 +53,8 @@ struct login_check {
     bool right; /* by login_check_run */
 };
 
-/* After LOGIN_WANT_CHECK: hands it over, for login_check_run in any thread, and login_check_fini. */
+/* After LOGIN_WANT_CHECK: hands it over, for login_check_run in any thread, and login_check_fini.
+ */
 void login_server_take_check(struct login_server *ls, struct login_check *check);
 void login_check_run(struct login_check *check);
 void login_check_fini(struct login_check *check);

@@ -43,15 +43,15 @@ struct repl_register {
 struct repl_dump {
     uint32_t server_id;
     uint16_t flags;
-    const char *file; /* empty: the source's first file */
-    uint64_t pos;     /* COM_BINLOG_DUMP carries only 32 bits of it */
+    const char *file;   /* empty: the source's first file */
+    uint64_t pos;       /* COM_BINLOG_DUMP carries only 32 bits of it */
     struct bytes gtids; /* COM_BINLOG_DUMP_GTID: an encoded set; empty for the empty set */
 };
 
 void repl_register_encode(struct buf *out, const struct repl_register *r);
 void repl_dump_encode(struct buf *out, const struct repl_dump *d);
-/* With the empty set the source sends the file from pos, excluding nothing. With another and no file
- * it begins with the file that holds the first transaction that is not in the set. */
+/* With the empty set the source sends the file from pos, excluding nothing. With another and no
+ * file it begins with the file that holds the first transaction that is not in the set. */
 void repl_dump_gtid_encode(struct buf *out, const struct repl_dump *d);
 
 #define REPL_ACK_FILE_MAX 511 /* bytes; what a source takes at the most */

@@ -3,8 +3,8 @@
  * and a millisecond a few.
  *
  * For strangers. However many come at once, between two of their steps the loop sees what has
- * higher priority: the source's socket and what the journal has finished; and it rests, which leaves
- * the CPU to the journal's thread. Whoever waits is served in the order of coming.
+ * higher priority: the source's socket and what the journal has finished; and it rests, which
+ * leaves the CPU to the journal's thread. Whoever waits is served in the order of coming.
  */
 #ifndef BINLOGD_NET_GATE_H
 #define BINLOGD_NET_GATE_H

@@ -1,6 +1,6 @@
 /*
- * A listening socket on the loop: hands over what it accepts, one connection in each turn, a few in a
- * millisecond.
+ * A listening socket on the loop: hands over what it accepts, one connection in each turn, a few in
+ * a millisecond.
  *
  * When the process has no descriptors left it stops accepting for a second instead of spinning, and
  * says so in the log.

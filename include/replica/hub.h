@@ -42,7 +42,7 @@ struct hub_opts {
     bool require_tls;
     uint32_t wait_for_replicas; /* whose ACKs are asked for; 0: nobody's */
     void (*acked)(void *ctx);   /* hub_acked moved */
-    uint32_t max_connections; /* cut to what the process may have open */
+    uint32_t max_connections;   /* cut to what the process may have open */
     /* Whether the user may come from there. */
     bool (*may_come)(void *ctx, const char *user, const struct addr *peer);
     const struct hub_sql *sql;

@@ -50,8 +50,8 @@ struct journal_target {
 };
 
 struct journal *journal_new(const struct journal_opts *opts);
-/* Writes and syncs what was published, then ends the thread; only journal_bound, journal_free and the
- * questions may follow. -1 with the reason when not all of it became durable. */
+/* Writes and syncs what was published, then ends the thread; only journal_bound, journal_free and
+ * the questions may follow. -1 with the reason when not all of it became durable. */
 int journal_stop(struct journal *j, struct err *err);
 /* Stops it first if need be. NULL is accepted. */
 void journal_free(struct journal *j);

@@ -387,7 +387,7 @@ static bool start_source(struct query *q, enum words words)
     if (old)
         return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_RUNNING, "Slave is already running");
     return query_ok_but(q, ADMIN_NOTE, ER_REPLICA_CHANNEL_WAS_RUNNING,
-                         "Replication thread(s) for channel '' are already runnning.");
+                        "Replication thread(s) for channel '' are already runnning.");
 }
 
 /* There is no thread that applies, so what is about it alone cannot be done. */
@@ -422,9 +422,10 @@ bool stop_replica(struct query *q)
     if (stops && (threads.io || !threads.sql))
         return query_command(q, ADMIN_STOP_SOURCE);
     if (words == WORDS_OLD)
-        return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_NOT_RUNNING, "Slave already has been stopped");
+        return query_ok_but(q, ADMIN_NOTE, ER_SLAVE_WAS_NOT_RUNNING,
+                            "Slave already has been stopped");
     return query_ok_but(q, ADMIN_NOTE, ER_REPLICA_CHANNEL_WAS_NOT_RUNNING,
-                         "Replication thread(s) for channel '' are already stopped.");
+                        "Replication thread(s) for channel '' are already stopped.");
 }
 
 bool reset_replica(struct query *q)

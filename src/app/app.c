@@ -367,8 +367,8 @@ static int open_metrics(struct app *a, struct err *err)
 static int follow_config(void *ctx, struct err *err)
 {
     struct app *a = ctx;
-    if (log_open(a->config.log.file, a->config.log.level, err) < 0 ||
-        open_metrics(a, err) < 0 || serve_reconfigure(a->serve, &a->config, err) < 0)
+    if (log_open(a->config.log.file, a->config.log.level, err) < 0 || open_metrics(a, err) < 0 ||
+        serve_reconfigure(a->serve, &a->config, err) < 0)
         return -1;
     if (a->dumper) {
         struct dumper_opts opts;
@@ -682,8 +682,8 @@ static void *allocate(void *p, long n)
     return NULL;
 }
 
-/* libcrypto without memory leaves parts of itself unmade and uses them (3.0: the lock of its properties,
- * in EVP_MD_fetch). */
+/* libcrypto without memory leaves parts of itself unmade and uses them (3.0: the lock of its
+ * properties, in EVP_MD_fetch). */
 static void *crypto_realloc(void *p, size_t n, const char *file, int line)
 {
     (void)file;

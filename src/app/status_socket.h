@@ -14,7 +14,7 @@
 
 #include <ev.h>
 
-#define STATUS_SOCKET_NAME   "binlogd.sock"
+#define STATUS_SOCKET_NAME     "binlogd.sock"
 #define STATUS_SOCKET_SECONDS  5.0 /* for a request and its answer, on either side */
 #define STATUS_SOCKET_LINE_MAX 64  /* of a request, and of the answer's first line */
 #define STATUS_SOCKET_PATH_MAX 64

@@ -52,8 +52,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
     int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof e->text ? (size_t)n : sizeof e->text - 1;
-    snprintf(e->text + used, sizeof e->text - used, ": %.*s",
-             (int)(sizeof old - 3), old);
+    snprintf(e->text + used, sizeof e->text - used, ": %.*s", (int)(sizeof old - 3), old);
     return -1;
 }
 

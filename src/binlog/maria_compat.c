@@ -7,9 +7,9 @@
 #define AT_FLAGS       17
 #define QUERY_FIXED    13 /* thread 4, time 4, database length 1, error 2, status length 2 */
 #define QUERY_STATUS   (QUERY_FIXED - 2)
-#define STATUS_ZONE    5      /* status variable: a text, here an empty time zone to fill space */
-#define VAR_FIXED      5      /* name length 4, NULL flag 1 */
-#define FLAG_XA        0xc0   /* of a Gtid: XA START or what completes it, which is no BEGIN */
+#define STATUS_ZONE    5    /* status variable: a text, here an empty time zone to fill space */
+#define VAR_FIXED      5    /* name length 4, NULL flag 1 */
+#define FLAG_XA        0xc0 /* of a Gtid: XA START or what completes it, which is no BEGIN */
 #define BEGIN          "BEGIN"
 #define BEGIN_BODY_MIN (QUERY_FIXED + 1 + sizeof BEGIN - 1)
 

@@ -19,9 +19,9 @@
 #define UNANSWERED_MS       500u /* a try that took longer */
 #define MALFORMED_TRIES     10u  /* that bring nothing new; then the source is not asked again */
 #define SPACE_CHECK_MS      1000u
-#define SPACE_ENOUGH        (8u << 20) /* bytes with which a full disk is tried again at once, */
+#define SPACE_ENOUGH        (8u << 20)  /* bytes with which a full disk is tried again at once, */
 #define SPACE_MORE          (64u << 10) /* or so many more than there were, */
-#define SPACE_TRY_US        60000000u   /* or when it may have room that does not show, as by a quota */
+#define SPACE_TRY_US        60000000u /* or when it may have room that does not show, as by a quota */
 #define HEARTBEATS_MISSED   3u
 #define SOURCE_PRIORITY     1 /* of the socket; before replicas, after the journal */
 #define FIRST_PACKET_MIN_MS 10000u
@@ -438,9 +438,8 @@ static void begin(struct dumper *d)
 static bool has_room(const struct dumper *d)
 {
     uint64_t now = store_free_space(d->opts.store);
-    return now >= d->opts.min_free &&
-           (now >= SPACE_ENOUGH || now >= d->full.free + SPACE_MORE ||
-            clock_now_us() - d->full.since_us >= SPACE_TRY_US);
+    return now >= d->opts.min_free && (now >= SPACE_ENOUGH || now >= d->full.free + SPACE_MORE ||
+                                       clock_now_us() - d->full.since_us >= SPACE_TRY_US);
 }
 
 static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int revents)

@@ -121,7 +121,8 @@ static bool went_back(const struct dumper *d)
         binfile_name_parse(&had, bytes_str(d->had.file), &err) < 0 ||
         !binfile_same_base(&had, &now->file))
         return false;
-    return now->file.number < had.number || (now->file.number == had.number && now->pos < d->had.pos);
+    return now->file.number < had.number ||
+           (now->file.number == had.number && now->pos < d->had.pos);
 }
 
 /* A source that was reset while it wrote its first file goes on in a new one of that name, and says
@@ -133,7 +134,8 @@ static void on_monitor_told(void *ctx)
     if (d->monitor.facts.at_us)
         note_unsafe(d, d->monitor.facts.unsafe);
     if (went_back(d)) {
-        err_set(&err, "the source's log ends in %s at %" PRIu64 ", before %s at %" PRIu64
+        err_set(&err,
+                "the source's log ends in %s at %" PRIu64 ", before %s at %" PRIu64
                 ", which has come from it",
                 d->monitor.facts.file.text, d->monitor.facts.pos, d->had.file, d->had.pos);
         dumper_give_up(d, &err);

@@ -225,8 +225,7 @@ static void connect_source(struct monitor *m)
     if (channel_dial(&m->channel, m->opts.loop, &m->addr, PRIORITY, &channel_ops, m, &err) < 0)
         failed(m, err.text);
     else
-        login_start(&m->login, &m->channel, m->opts.login, m->opts.tls, m->opts.host,
-                    on_logged_in);
+        login_start(&m->login, &m->channel, m->opts.login, m->opts.tls, m->opts.host, on_logged_in);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int revents)

@@ -276,9 +276,9 @@ static enum login_step switch_plugin(struct login_server *ls)
     return LOGIN_MORE;
 }
 
-/* Only with CLIENT_PLUGIN_AUTH does a client say which plugin it used, and can change it. As a server
- * does, an account whose plugin is not the greeting's is always asked anew: a MariaDB replica names
- * the right plugin but sends nothing for a greeting that it does not know. */
+/* Only with CLIENT_PLUGIN_AUTH does a client say which plugin it used, and can change it. As a
+ * server does, an account whose plugin is not the greeting's is always asked anew: a MariaDB
+ * replica names the right plugin but sends nothing for a greeting that it does not know. */
 static enum login_step identify(struct login_server *ls, const struct handshake_answer *a,
                                 struct err *err)
 {

@@ -135,8 +135,7 @@ static void update_watchers(struct conn *c)
     bool busy = c->shake.running || gate_waits(&c->ticket);
     bool want_write = !busy && (c->state == CONN_CONNECTING || c->read_wants_write || c->drained ||
                                 (c->out.len && !c->write_wants_read));
-    bool want_read =
-        !busy && c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
+    bool want_read = !busy && c->state != CONN_CONNECTING && (!c->paused || c->write_wants_read);
     if (want_write)
         ev_io_start(c->loop, &c->writer);
     else
@@ -288,8 +287,7 @@ static void shake_run(struct worker_job *job)
     int rc = do_handshake(c);
     s->result = IO_SOME;
     if (rc != 1)
-        s->result =
-            tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake");
+        s->result = tls_result(c, rc, &c->read_wants_write, SSL_ERROR_WANT_WRITE, "TLS handshake");
 }
 
 static void end_shake(struct conn *c)

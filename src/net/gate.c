@@ -29,7 +29,8 @@ static ev_tstamp rest_s(struct gate *g)
     return g->done < GATE_STEPS_PER_MS ? 0. : left;
 }
 
-/* A timer that is over at once comes in the next turn, after the loop has looked at all descriptors. */
+/* A timer that is over at once comes in the next turn, after the loop has looked at all
+ * descriptors. */
 static void arm(struct gate *g)
 {
     if (!g->head || ev_is_active(&g->next))

@@ -17,7 +17,7 @@
 #define BACKLOG     SOMAXCONN /* cut by the system to its own limit */
 #define REST_S      1.0
 #define MS          0.001
-#define PER_MS      2u /* connections: a crowd leaves the loop time for others */
+#define PER_MS      2u   /* connections: a crowd leaves the loop time for others */
 #define SOCKET_MODE 0660 /* unless said otherwise */
 
 struct listener {

@@ -106,8 +106,8 @@ bool store_next_chained(const struct store *s, unsigned epoch, const struct binf
 int store_open_chained(const struct store *s, unsigned epoch, const struct binfile_name *file,
                        struct err *err);
 
-/* Whether what the page cache holds of the file is known to be what the source sent: it came in this
- * process' life, or was scanned at its start. Not so once it was read from the disk. */
+/* Whether what the page cache holds of the file is known to be what the source sent: it came in
+ * this process' life, or was scanned at its start. Not so once it was read from the disk. */
 bool store_is_checked(const struct store *s, unsigned epoch, const struct binfile_name *file);
 void store_uncheck(struct store *s, unsigned epoch, const struct binfile_name *file);
 

@@ -2,9 +2,9 @@
  * the time from the first byte sent to the ACK read.
  *
  * The arguments are the socket's descriptor and a file of ready-made transactions, each with its
- * length before it (4 bytes, little endian), the last event of each flagged. Each line on standard input, "COUNT PAUSE_US",
- * asks for so many, with that pause after each ACK; the answer is a line with the microseconds of
- * each. Exits 1 when the peer goes or does not answer in ten seconds. */
+ * length before it (4 bytes, little endian), the last event of each flagged. Each line on standard
+ * input, "COUNT PAUSE_US", asks for so many, with that pause after each ACK; the answer is a line
+ * with the microseconds of each. Exits 1 when the peer goes or does not answer in ten seconds. */
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>

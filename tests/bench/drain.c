@@ -15,8 +15,8 @@ struct walk {
     unsigned char head[HEADER_SIZE + 1]; /* packet header and first payload byte */
     size_t have;                         /* bytes collected in head */
     size_t skip;                         /* bytes of the present packet still to come */
-    uint64_t total; /* bytes of events */
-    uint64_t goal;  /* 0: until the EOF packet */
+    uint64_t total;                      /* bytes of events */
+    uint64_t goal;                       /* 0: until the EOF packet */
 };
 
 /* Looks at a complete head: 0 when a packet of events follows, 1 for EOF, -1 for ERR. */

@@ -1,10 +1,11 @@
-/* Strangers at a server's door: connections from many addresses of 127.0.0.0/8, as fast as they come.
+/* Strangers at a server's door: connections from many addresses of 127.0.0.0/8, as fast as they
+ * come.
  *
  * storm PORT CONNECTIONS PER_SECOND FILE... keeps so many connections open; when one ends, another
  * begins, at most PER_SECOND of them (0: as fast as may be). To each thing that the server says a
- * connection answers with the next FILE's bytes; to the one behind the last it closes. Without files it
- * closes as soon as it is connected. A FILE "-" waits until the server closes. Each end of line on
- * standard input is answered with the number of connections made so far. */
+ * connection answers with the next FILE's bytes; to the one behind the last it closes. Without
+ * files it closes as soon as it is connected. A FILE "-" waits until the server closes. Each end of
+ * line on standard input is answered with the number of connections made so far. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>

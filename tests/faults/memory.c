@@ -1,9 +1,9 @@
 /*
- * Preloaded into the daemon: an allocation gives NULL, and all behind it too when MEMORY_STAYS_OUT is
- * set. Which one: the one with the number MEMORY_FAILS_AT, or the first from the place MEMORY_FAILS_IN,
- * which is a hash of the calls that led there; it is the same in each run without randomised addresses.
- * The count so far is at the start of the file MEMORY_COUNT_FILE; MEMORY_PLACES_FILE gets the place of
- * each, 4 bytes. A crash writes its calls to standard error.
+ * Preloaded into the daemon: an allocation gives NULL, and all behind it too when MEMORY_STAYS_OUT
+ * is set. Which one: the one with the number MEMORY_FAILS_AT, or the first from the place
+ * MEMORY_FAILS_IN, which is a hash of the calls that led there; it is the same in each run without
+ * randomised addresses. The count so far is at the start of the file MEMORY_COUNT_FILE;
+ * MEMORY_PLACES_FILE gets the place of each, 4 bytes. A crash writes its calls to standard error.
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -57,8 +57,8 @@ __attribute__((constructor)) static void begin(void)
     const char *at = getenv("MEMORY_FAILS_AT"), *path = getenv("MEMORY_COUNT_FILE");
     const char *in = getenv("MEMORY_FAILS_IN"), *to = getenv("MEMORY_PLACES_FILE");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *shared = fd < 0 ? MAP_FAILED
-                          : mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *shared =
+        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     void *calls[1];
     if (fd >= 0)
         close(fd);

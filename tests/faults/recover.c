@@ -31,10 +31,8 @@ static void print_recovered(const struct store *s)
 
 static void recover(const char *directory)
 {
-    struct store_opts opts = {.directory = directory,
-                              .fs = fs_posix(),
-                              .ring_size = RING,
-                              .wake = wake};
+    struct store_opts opts = {
+        .directory = directory, .fs = fs_posix(), .ring_size = RING, .wake = wake};
     struct err err;
     struct store *s = store_open(&opts, &err);
     if (s)

@@ -7,9 +7,21 @@
 #include <stdio.h>
 
 const char *const capture_binlogs[] = {
-    "5.6-no-gtid",       "5.6-gtid",       "5.7-ddl",      "5.7-statement", "5.7-xa",
-    "5.7-checksum-none", "5.7-many-gtids", "5.7-incident", "5.7-in-use",    "5.7-stop",
-    "9.7-anonymous",     "9.7-mixed",      "9.7-tagged",   "mariadb-10.11", "mariadb-10.11-domains",
+    "5.6-no-gtid",
+    "5.6-gtid",
+    "5.7-ddl",
+    "5.7-statement",
+    "5.7-xa",
+    "5.7-checksum-none",
+    "5.7-many-gtids",
+    "5.7-incident",
+    "5.7-in-use",
+    "5.7-stop",
+    "9.7-anonymous",
+    "9.7-mixed",
+    "9.7-tagged",
+    "mariadb-10.11",
+    "mariadb-10.11-domains",
     NULL,
 };
 

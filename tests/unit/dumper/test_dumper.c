@@ -1421,7 +1421,8 @@ static void source_whose_log_went_back_is_asked_again(void **state)
     assert_int_equal(ended, 0);
 }
 
-/* What came before the source waited for us is not acknowledged, and has to be safe all the same. */
+/* What came before the source waited for us is not acknowledged, and has to be safe all the same.
+ */
 static void end_of_the_log_protects_nothing_before_all_is_durable(void **state)
 {
     (void)state;

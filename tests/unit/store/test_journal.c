@@ -761,8 +761,7 @@ static bool index_replaced(uint64_t number, struct journal_indexed *indexed)
         journal_indexed(t.j, indexed);
         if (indexed->durable >= number)
             return true;
-        if (indexed->refused >= number ||
-            (journal_failed(t.j, &t.err) && t.err.kind == ERR_IO))
+        if (indexed->refused >= number || (journal_failed(t.j, &t.err) && t.err.kind == ERR_IO))
             return false;
         wait_wake();
     }

@@ -306,7 +306,7 @@ static void scan_unwritten_sector_before_good_events_torn_above_a_bound_only(voi
         uint64_t from, to, durable;
         enum scan_verdict verdict;
     } cases[] = {
-        {512, 1024, 0, SCAN_CORRUPT},    /* no bound: rot is as likely */
+        {512, 1024, 0, SCAN_CORRUPT}, /* no bound: rot is as likely */
         {512, 1024, SCAN_BEHIND_BOUND, SCAN_TORN},
         {0, 512, SCAN_BEHIND_BOUND, SCAN_TORN},
         {100, 200, SCAN_BEHIND_BOUND, SCAN_CORRUPT},
@@ -718,8 +718,8 @@ static void scan_each_read_fails_is_an_io_error(void **state)
 {
     (void)state;
     /* Whole in the window, across its end, and with a CRC behind it. */
-    static const uint32_t lengths[] = {(4u << 20) - 194 - 31, (4u << 20) - 10, (8u << 20) + 4,
-                                       3u << 20,              3u << 20,        9u << 20};
+    static const uint32_t lengths[] = {
+        (4u << 20) - 194 - 31, (4u << 20) - 10, (8u << 20) + 4, 3u << 20, 3u << 20, 9u << 20};
     uint64_t begin[COUNT_OF(lengths) + 1];
     int fd = file_with_format(&begin[0]);
     for (size_t i = 0; i < COUNT_OF(lengths); i++)
