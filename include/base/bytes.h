@@ -152,6 +152,8 @@ static inline struct bytes rd_cstr(struct rd *r)
     return b;
 }
 
+/* Whether there is an ASCII control character in it: it would end a line, or not be seen. */
+bool bytes_has_control(struct bytes b);
 /* Copies the slice to dst as a C string. -1 if it does not fit or holds a NUL byte. */
 int bytes_to_str(struct bytes b, char *dst, size_t cap);
 

@@ -65,6 +65,7 @@ struct change {
     const char *word; /* "SOURCE" or "MASTER" */
     struct admin_change given;
     const struct option *useless; /* the first without a use that says something */
+    struct bytes unfit;           /* the first option whose value cannot be kept; p NULL: none */
 };
 
 static const struct option *find(const struct option *list, size_t n, struct bytes name)
@@ -127,12 +128,15 @@ static bool check_heartbeat(struct query *q, struct bytes seconds)
 static bool take_change(struct change *c)
 {
     struct query *q = c->q;
+    struct bytes name = sql_peek(&q->sql)->value;
     const struct option *o = take_option(c);
     if (!o || !sql_take(&q->sql, "=") || !is_wanted(sql_peek(&q->sql), o->kind))
         return query_fail_syntax(q);
     const struct sql_token *t = sql_next(&q->sql);
     if (o->kind == KIND_SECONDS && !check_heartbeat(q, t->value))
         return false;
+    if (!c->unfit.p && bytes_has_control(t->value))
+        c->unfit = name;
     if (o->key != NO_KEY)
         c->given.value[o->key] = t->value;
     else if (!c->useless && !says_nothing(t))
@@ -149,6 +153,10 @@ static bool check_change(struct change *c)
 {
     const struct bytes *v = c->given.value;
     struct query *q = c->q;
+    /* The file that keeps the values has one in a line. */
+    if (c->unfit.p)
+        return query_fail_name(q, ER_WRONG_ARGUMENTS, "Incorrect arguments to ", c->unfit,
+                               ": the value holds a control character");
     if (v[ADMIN_CHANGE_HOST].p && !v[ADMIN_CHANGE_HOST].n)
         return query_fail(q, ER_WRONG_ARGUMENTS, "Incorrect arguments to %s_HOST", c->word);
     bool position = v[ADMIN_CHANGE_LOG_FILE].p || v[ADMIN_CHANGE_LOG_POS].p;

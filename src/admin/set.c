@@ -100,9 +100,13 @@ static bool set_setting(struct query *q, const char *given, const struct admin_s
     if (!to_default && s->number && v.column.type != REPLY_TYPE_LONGLONG)
         return query_fail(q, ER_WRONG_TYPE_FOR_VAR, "Incorrect argument type to variable '%s'",
                           given);
-    if (!to_default && (value_is_null(&v) || memchr(v.text.p, 0, v.text.n)))
+    if (!to_default && value_is_null(&v))
         return query_fail(q, ER_WRONG_VALUE_FOR_VAR,
                           "Variable '%s' can't be set to the value of 'NULL'", given);
+    if (!to_default && bytes_has_control(v.text))
+        return query_fail(q, ER_WRONG_VALUE_FOR_VAR,
+                          "Variable '%s' can't be set to a value with a control character in it",
+                          given);
     if (all->global_n == GLOBALS_MAX)
         return query_fail(q, ER_UNKNOWN_ERROR, "More than %d global variables at a time",
                           GLOBALS_MAX);

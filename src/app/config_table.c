@@ -317,6 +317,16 @@ bool config_can_be_told(size_t i)
     return false;
 }
 
+/* A line of its own in a value would be another key. Reading a file lets none but tabs in. */
+static bool is_one_line(struct bytes value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] != '\t' && bytes_has_control(bytes_of(value.p + i, 1)))
+            return false;
+    }
+    return true;
+}
+
 void config_told_text(const struct config *c, struct buf *out)
 {
     wr_str(out, "# Written by binlogd for CHANGE REPLICATION SOURCE TO; RESET REPLICA ALL empties "
@@ -325,10 +335,12 @@ void config_told_text(const struct config *c, struct buf *out)
         if (!(c->dumper.told >> i & 1))
             continue;
         wr_fmt(out, "%s=", table[i].k.key);
+        size_t key_end = out->len;
         if (table[i].type->kind == CONFIG_VALUE_SECRET)
             wr_str(out, *(char *const *)((const char *)c + table[i].offset));
         else
             config_entry_render(&table[i], c, out);
+        BUG_ON(!is_one_line(bytes_skip(buf_bytes(out), key_end)));
         wr_u8(out, '\n');
     }
 }

@@ -206,6 +206,8 @@ static int set_one(struct config *c, const struct config_key *k, const char *val
 {
     char small[NAME_MAX_BYTES];
     struct err ignored;
+    if (bytes_has_control(bytes_str(value)))
+        return -1;
     if (config_set(c, k, value, &ignored) == 0)
         return 0;
     if (strlen(value) >= sizeof small)

@@ -44,6 +44,8 @@ static int set_key(struct config *c, const char *key, const char *value, struct 
         if (strcmp(k.section, "dumper") != 0 || strcmp(k.key, key) != 0)
             continue;
         BUG_ON(!config_can_be_told(i));
+        if (bytes_has_control(bytes_str(value)))
+            return err_set(err, "[dumper] %s: the value holds a control character", key);
         if (config_set(c, &k, value, err) < 0)
             return err_prefix(err, "[dumper] %s", key);
         c->dumper.told |= 1ull << i;

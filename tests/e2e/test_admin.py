@@ -325,6 +325,15 @@ class Change(WithSource):
                 self.assertIn(text, caught.exception.text)
                 self.assertEqual(self.shown(), before)
                 self.assertFalse(os.path.exists(self.told()))
+        for control in ("\\n", "\\r", "\\0", "\n", "\t", "\x7f"):
+            for name in ("PASSWORD", "USER", "HOST", "LOG_FILE", "SSL_CA", "PUBLIC_KEY_PATH"):
+                with self.subTest(control=control, name=name):
+                    with self.assertRaises(myclient.MyError) as caught:
+                        self.boss("CHANGE REPLICATION SOURCE TO "
+                                  f"SOURCE_{name}='a{control}heartbeat_period=7'")
+                    self.assertEqual(caught.exception.code, 1210)
+                    self.assertIn("control character", caught.exception.text)
+                    self.assertFalse(os.path.exists(self.told()))
         file, position = self.daemon.position()
         self.boss(f"CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='{file}', "
                   f"SOURCE_LOG_POS={position}")

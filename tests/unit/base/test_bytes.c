@@ -78,6 +78,16 @@ static void bytes_to_str_fits_or_not(void **state)
     assert_string_equal(dst, "");
 }
 
+static void bytes_control_characters_are_found(void **state)
+{
+    (void)state;
+    assert_false(bytes_has_control(bytes_of(NULL, 0)));
+    assert_false(bytes_has_control(bytes_str(" ~\xc3\xa9")));
+    assert_true(bytes_has_control(bytes_of("a\0", 2)));
+    assert_true(bytes_has_control(bytes_str("\x1f" "a")));
+    assert_true(bytes_has_control(bytes_str("a\x7f")));
+}
+
 static void bytes_equal_and_skip(void **state)
 {
     (void)state;
@@ -105,6 +115,7 @@ int main(void)
         cmocka_unit_test(bytes_reader_every_truncation_bad),
         cmocka_unit_test(bytes_reader_bad_stays_bad),
         cmocka_unit_test(bytes_to_str_fits_or_not),
+        cmocka_unit_test(bytes_control_characters_are_found),
         cmocka_unit_test(bytes_equal_and_skip),
         cmocka_unit_test(bytes_put_is_read_back),
     };
