@@ -85,8 +85,10 @@ struct hub_session_info {
 void hub_each(struct hub *h, void (*fn)(void *arg, const struct hub_session_info *info), void *arg);
 /* The packets of an answer that was owed; nothing happens when the session is gone. */
 void hub_answer(struct hub *h, uint32_t id, struct bytes packets);
-/* Ends a session in a later turn of the loop. */
+/* Ends a session in a later turn of the loop; false when there is none. */
 bool hub_kill(struct hub *h, uint32_t id);
+/* The same of one that dumps; any other goes on, and that is true too. */
+bool hub_kill_dump(struct hub *h, uint32_t id);
 
 struct hub_stats {
     uint32_t connected;

@@ -224,9 +224,14 @@ static void each_thread(void *ctx, admin_thread_fn fn, void *arg)
 
 static bool kill_session(void *ctx, uint32_t id, enum admin_kill what)
 {
-    (void)what; /* what a session does ends with it */
     struct serve *s = ctx;
-    return hub_kill(s->hub, id);
+    switch (what) {
+    case ADMIN_KILL_CONNECTION:
+        return hub_kill(s->hub, id);
+    case ADMIN_KILL_QUERY: /* no other statement can be interrupted */
+        return hub_kill_dump(s->hub, id);
+    }
+    return false;
 }
 
 /* ---- SHOW BINLOG EVENTS, which reads a file ---- */

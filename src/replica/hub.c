@@ -472,14 +472,24 @@ void hub_answer(struct hub *h, uint32_t id, struct bytes packets)
         }
 }
 
-bool hub_kill(struct hub *h, uint32_t id)
+static bool end_session(struct hub *h, uint32_t id, void (*end)(struct session *s))
 {
     for (struct session *s = h->sessions; s; s = s->next)
         if (s->id == id) {
-            session_kill(s);
+            end(s);
             return true;
         }
     return false;
+}
+
+bool hub_kill(struct hub *h, uint32_t id)
+{
+    return end_session(h, id, session_kill);
+}
+
+bool hub_kill_dump(struct hub *h, uint32_t id)
+{
+    return end_session(h, id, session_kill_dump);
 }
 
 void hub_stats(const struct hub *h, struct hub_stats *stats)

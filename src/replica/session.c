@@ -36,6 +36,8 @@ static void arm(struct session *s, double seconds)
 {
     s->timer.repeat = seconds;
     ev_timer_again(s->opts->loop, &s->timer); /* 0 stops it */
+    if (s->killed) /* that it fires now has been forgotten by this */
+        ev_feed_event(s->opts->loop, &s->timer, EV_TIMER);
 }
 
 static void enter(struct session *s, enum session_state state)
@@ -708,6 +710,12 @@ void session_kill(struct session *s)
 {
     s->killed = true;
     ev_feed_event(s->opts->loop, &s->timer, EV_TIMER);
+}
+
+void session_kill_dump(struct session *s)
+{
+    if (s->state == SESSION_DUMPING || s->set_job)
+        session_kill(s);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *t, int revents)

@@ -79,6 +79,8 @@ void session_end(struct session *s, const char *last_words, const char *reason);
 void session_answer(struct session *s, struct bytes packets);
 /* Closes it in a later turn of the loop: it may be the one that asked for it. */
 void session_kill(struct session *s);
+/* The same of a session that dumps; the others go on. */
+void session_kill_dump(struct session *s);
 
 /* The hub's part. The login is decided: for how many seconds its answer is to be held back. */
 uint32_t hub_judged(struct hub *h, struct session *s);

@@ -42,6 +42,7 @@ RUNNING = [
     "PURGE BINARY LOGS BEFORE '2020-01-01 00:00:00'", "PURGE BINARY LOGS", "PURGE BINARY LOGS TO",
     "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 3 DAY", "PURGE BINARY LOGS BEFORE 'abc'",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
+    "KILL QUERY CONNECTION_ID()",
 ]
 STOPPED = [
     "CHANGE REPLICATION SOURCE TO SOURCE_HOST=''",
@@ -243,6 +244,26 @@ class Source(WithSource):
     def test_shutdown_ends_cleanly_after_its_answer(self):
         self.assertEqual(self.boss("SHUTDOWN"), [])
         self.assertEqual(self.daemon.wait_exit(), 0)
+
+    def test_who_kills_himself_is_told_and_gone(self):
+        for sql in ("KILL CONNECTION_ID()", "KILL CONNECTION CONNECTION_ID()"):
+            for server in (self.source, self.daemon):
+                with self.subTest(sql=sql, server=server):
+                    client = server.connect("repl", PASSWORD)
+                    self.addCleanup(client.drop)
+                    self.assertEqual(answer(client, sql),
+                                     ("ERR", 1317, "Query execution was interrupted"))
+                    with self.assertRaises(myclient.LostConnection):
+                        client.query("SELECT 1")
+
+    def test_kill_query_leaves_an_idle_session_alone(self):
+        for server in (self.source, self.daemon):
+            with self.subTest(server=server), server.connect("repl", PASSWORD) as idle, \
+                    server.connect("repl", PASSWORD) as other:
+                (number,), = idle.query("SELECT CONNECTION_ID()")
+                other.query(f"KILL QUERY {number}")
+                self.assertEqual(other.query("SELECT 1"), [("1",)])
+                self.assertEqual(idle.query("SELECT 1"), [("1",)])
 
     def test_flush_logs_opens_the_log_file_anew(self):
         path = f"{self.daemon.dir}/own.log"

@@ -69,6 +69,11 @@ static void sql_query(void *ctx, void *state, struct bytes sql, struct buf *out)
     struct values *v = state;
     if (bytes_eq(sql, bytes_str("later")))
         return;
+    if (bytes_eq(sql, bytes_str("kill"))) {
+        BUG_ON(!hub_kill(serving.hub, 1));
+        answer_ok(out);
+        return;
+    }
     BUG_ON(v->n == VALUES_MAX || bytes_to_str(sql, v->text[v->n++], sizeof v->text[0]) < 0);
     answer_ok(out);
 }

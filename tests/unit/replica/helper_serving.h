@@ -1,7 +1,7 @@
 /*
  * A hub over a real store, and clients of it that say what the test tells them to, all on one loop.
- * The SQL of a session knows "NAME=VALUE", which sets a user variable and is answered with OK, and
- * "later", whose answer the test owes.
+ * The SQL of a session knows "NAME=VALUE", which sets a user variable and is answered with OK,
+ * "later", whose answer the test owes, and "kill", which ends the first session.
  */
 #ifndef BINLOGD_TESTS_SERVING_H
 #define BINLOGD_TESTS_SERVING_H

@@ -157,6 +157,28 @@ static void killed_session_ends(void **state)
     assert_false(hub_kill(serving.hub, 1));
 }
 
+static void session_that_kills_itself_is_answered_and_ends(void **state)
+{
+    (void)state;
+    struct peer *p = serving_login("repl");
+    assert_int_equal(serving_command(p, COMMAND("\x03kill")).p[0], REPLY_OK);
+    peer_expect_eof(p);
+    serving_await_sessions(0);
+}
+
+static void killed_dump_ends_and_an_idle_session_goes_on(void **state)
+{
+    (void)state;
+    struct peer *p = serving_login("repl");
+    struct peer *dumping = serving_replica(7, "", 4);
+    assert_true(hub_kill_dump(serving.hub, 1));
+    assert_true(hub_kill_dump(serving.hub, 2));
+    assert_false(hub_kill_dump(serving.hub, 3));
+    peer_expect_eof(dumping);
+    serving_await_sessions(1);
+    assert_int_equal(serving_command(p, COMMAND("\x0e")).p[0], REPLY_OK);
+}
+
 /* ---- dumps that are refused: what a mysqld 9.7 does with the session ---- */
 
 static void refused_dump_ends_it(void **state)
@@ -530,6 +552,8 @@ int main(void)
         TEST(truncated_packet_and_a_closed_connection_end_it),
         TEST(oversized_command_ends_it_before_it_is_held),
         TEST(killed_session_ends),
+        TEST(session_that_kills_itself_is_answered_and_ends),
+        TEST(killed_dump_ends_and_an_idle_session_goes_on),
         TEST(refused_dump_ends_it),
         TEST(dump_without_the_right_is_refused_and_it_goes_on),
         TEST(refused_client_can_be_gone_already),
