@@ -3,7 +3,7 @@
  *
  * The text is cut into tokens once; statements are then told apart by walking over these, so that
  * case, space and comments never matter. The text of version comments (slash, star, exclamation
- * mark) counts as written without them. Tokens borrow from the statement, or from the list where
+ * mark) counts as written without them, unless their version is a later one. Tokens borrow from the statement, or from the list where
  * quotes or escapes had to be taken out.
  */
 #ifndef BINLOGD_ADMIN_SQL_H
@@ -45,8 +45,8 @@ struct sql {
     uint8_t *unquoted;
 };
 
-/* The text must outlive the list. */
-void sql_init(struct sql *q, struct bytes text);
+/* The text must outlive the list. version: 90704 for 9.7.4. */
+void sql_init(struct sql *q, struct bytes text, uint32_t version);
 void sql_fini(struct sql *q);
 
 /* The next token, without and with taking it; SQL_END is never passed. */

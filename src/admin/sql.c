@@ -1,8 +1,8 @@
 /*
  * The tokenizer: one pass over the text, no recursion, memory bounded by the length of the text.
  *
- * What MySQL's lexer decides by server version or sql_mode is fixed here: double quotes make
- * strings, backslash escapes, version comments are content.
+ * What MySQL's lexer decides by sql_mode is fixed here: double quotes make strings, backslash
+ * escapes.
  */
 #include "admin/sql.h"
 
@@ -18,6 +18,7 @@ struct lexer {
     const uint8_t *end;
     uint8_t *unquoted; /* where the next unquoted bytes go */
     size_t cap;
+    uint32_t version;
     bool in_version_comment;
 };
 
@@ -47,6 +48,65 @@ static struct bytes span(const uint8_t *from, const uint8_t *to)
     return bytes_of(from, (size_t)(to - from));
 }
 
+static const uint8_t *comment_end(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *close = memmem(p, (size_t)(end - p), "*/", 2);
+    return close ? close + 2 : NULL;
+}
+
+/* The end of a version comment that is left out, from behind its mark on: it may hold comments. */
+static const uint8_t *left_out_end(const uint8_t *p, const uint8_t *end)
+{
+    while (p && end - p >= 2) {
+        if (p[0] == '*' && p[1] == '/')
+            return p + 2;
+        p = p[0] == '/' && p[1] == '*' ? comment_end(p + 2, end) : p + 1;
+    }
+    return NULL;
+}
+
+/* Takes the version behind the mark: 5 or 6 digits, fewer are content. 0: there is none. */
+static uint32_t take_version(struct lexer *l)
+{
+    uint32_t version = 0;
+    size_t n = 0;
+    for (; n < 6 && is_digit(at(l, n)); n++)
+        version = version * 10 + (uint32_t)(l->p[n] - '0');
+    if (n < 5)
+        return 0;
+    l->p += n;
+    return version;
+}
+
+/* l->p is behind the mark, which begins at first. */
+static bool enter_version_comment(struct lexer *l, const uint8_t *first)
+{
+    bool newer = take_version(l) > l->version;
+    const uint8_t *end = newer ? left_out_end(l->p, l->end) : comment_end(l->p, l->end);
+    if (!end || l->in_version_comment) {
+        l->p = first;
+        return false;
+    }
+    if (newer)
+        l->p = end;
+    l->in_version_comment = !newer;
+    return true;
+}
+
+static bool skip_comment(struct lexer *l)
+{
+    const uint8_t *first = l->p;
+    size_t mark = at(l, 2) == '!' ? 3 : at(l, 2) == 'M' && at(l, 3) == '!' ? 4 : 0;
+    if (mark) {
+        l->p += mark;
+        return enter_version_comment(l, first);
+    }
+    const uint8_t *end = comment_end(l->p + 2, l->end);
+    if (end)
+        l->p = end;
+    return end != NULL;
+}
+
 /* Skips spaces and comments. False when a comment does not end; l->p is then where it begins. */
 static bool skip_blank(struct lexer *l)
 {
@@ -62,18 +122,8 @@ static bool skip_blank(struct lexer *l)
             l->in_version_comment = false;
             l->p += 2;
         } else if (c == '/' && at(l, 1) == '*') {
-            size_t mark = at(l, 2) == '!' ? 3 : at(l, 2) == 'M' && at(l, 3) == '!' ? 4 : 0;
-            const uint8_t *close = memmem(l->p + 2, (size_t)(l->end - l->p) - 2, "*/", 2);
-            if (!close || (mark && l->in_version_comment))
+            if (!skip_comment(l))
                 return false;
-            if (!mark) {
-                l->p = close + 2;
-                continue;
-            }
-            l->in_version_comment = true;
-            l->p += mark;
-            for (int i = 0; i < 6 && l->p < l->end && is_digit(*l->p); i++)
-                l->p++;
         } else {
             break;
         }
@@ -299,7 +349,7 @@ static bool lex_next(struct lexer *l)
     return t.kind != SQL_END;
 }
 
-void sql_init(struct sql *q, struct bytes text)
+void sql_init(struct sql *q, struct bytes text, uint32_t version)
 {
     while (text.n && (is_space(text.p[text.n - 1]) || text.p[text.n - 1] == ';'))
         text.n--;
@@ -307,7 +357,7 @@ void sql_init(struct sql *q, struct bytes text)
         text = bytes_skip(text, 1);
     *q = (struct sql){.text = text.n ? text : bytes_of("", 0)};
     q->unquoted = mem_alloc(text.n + 1);
-    struct lexer l = {q, q->text.p, q->text.p + q->text.n, q->unquoted, 0, false};
+    struct lexer l = {q, q->text.p, q->text.p + q->text.n, q->unquoted, 0, version, false};
     while (lex_next(&l))
         ;
 }

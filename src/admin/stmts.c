@@ -209,13 +209,25 @@ static bool run_statement(struct query *q)
         {"shutdown", shutdown_statement},
         {"purge", purge_statement},
     };
-    if (sql_at_end(&q->sql))
+    if (!q->sql.text.n)
         return query_fail(q, ER_EMPTY_QUERY, "Query was empty");
+    if (sql_at_end(&q->sql)) { /* a comment */
+        reply_writer_ok(&q->writer, 0);
+        return true;
+    }
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (sql_match(&q->sql, table[i].words))
             return table[i].run(q);
     }
     return query_fail_syntax(q);
+}
+
+/* 90704 for "9.7.4-binlogd". */
+static uint32_t version_number(const char *version)
+{
+    unsigned major = 0, minor = 0, patch = 0;
+    sscanf(version, "%3u.%2u.%2u", &major, &minor, &patch);
+    return major * 10000 + minor * 100 + patch;
 }
 
 static void empty_facts(struct admin_facts *f)
@@ -265,7 +277,7 @@ void admin_query(struct admin_session *s, const struct admin_env *env, struct by
         query_fail(&q, ER_NET_PACKET_TOO_LARGE,
                    "Got a packet bigger than 'max_allowed_packet' bytes");
     } else {
-        sql_init(&q.sql, sql);
+        sql_init(&q.sql, sql, version_number(q.facts.version));
         run_statement(&q);
     }
     finish(&q, start);

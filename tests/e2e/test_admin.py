@@ -43,6 +43,10 @@ RUNNING = [
     "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 3 DAY", "PURGE BINARY LOGS BEFORE 'abc'",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
     "KILL QUERY CONNECTION_ID()",
+    "", ";", " ; ;", "/* nothing */", "/* nothing */;", "-- nothing", "# nothing", "# nothing\n;",
+    "/*!99999 nothing */", "/*!99999 nothing /* more */ */", "/*!99999 nothing /* more */",
+    "/*!99999 nothing */ SHOW REPLICAS", "/*!90704 SHOW REPLICAS */", "/*!90705 SHOW REPLICAS */",
+    "/*!9999 SHOW REPLICAS */", "/*!40101 SET NAMES utf8 */;",
 ]
 STOPPED = [
     "CHANGE REPLICATION SOURCE TO SOURCE_HOST=''",
@@ -55,7 +59,8 @@ STOPPED = [
 # The older words, for a server that has no others.
 RUNNING_OLD = [
     "SHOW SLAVE STATUS", "SHOW SLAVE HOSTS", "SHOW MASTER LOGS", "SHOW MASTER STATUS",
-    "SHOW ALL SLAVES STATUS", "START SLAVE IO_THREAD", "SHOW WARNINGS", "RESET SLAVE",
+    "SHOW ALL SLAVES STATUS", "", "-- nothing", "# nothing", "/* nothing */;",
+    "/*!50624 SHOW SLAVE HOSTS */", "/*!50625 SHOW SLAVE HOSTS */", "START SLAVE IO_THREAD", "SHOW WARNINGS", "RESET SLAVE",
     "RESET SLAVE ALL", "FLUSH LOGS", "FLUSH HOSTS", "FLUSH NONSENSE", "START SLAVE NONSENSE",
     "CHANGE MASTER TO MASTER_HOST='x'", "CHANGE MASTER TO", "CHANGE MASTER TO NONSENSE=1",
     "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD=99999999",

@@ -4,6 +4,8 @@
 #include "admin/sql.h"
 #include "base/buf.h"
 
+#define VERSION 90704
+
 /* Each token as a letter of its kind and its value; scopes as g, s or p behind the letter. */
 static void describe(const struct sql *q, struct buf *text)
 {
@@ -52,7 +54,16 @@ static void statements_are_cut_into_tokens(void **state)
         {"a/* b */c", "w:a w:c ."},
         {"a /* open", "w:a ! ."},
         {"/**/a/***/", "w:a ."},
-        {"/*! a */ /*!50110 b */ /*M!100100 c */d", "w:a w:b w:c w:d ."},
+        {"/*! a */ /*!50110 b */ /*M!50110 c */d", "w:a w:b w:c w:d ."},
+        {"/*!90704 a */ /*!090704 b */ /*!90705 c */d /*!100100e*/", "w:a w:b w:d ."},
+        {"/*M!100100 a */b", "w:b ."},
+        {"/*!99999 a /* b */ ' \" c */d", "w:d ."},
+        {"/*!99999 a */ /*!50000 b */", "w:b ."},
+        {"/*!99999 a /* b */", "! ."},
+        {"/*!99999 a /* b", "! ."},
+        {"/*!99999", "! ."},
+        {"/*!9999 a*/", "n:9999 w:a ."},
+        {"/*!", "! ."},
         {"/*!50000 a", "! ."},
         {"/*! a '*/'", "w:a s:*/ ! ."},
         {"a -- b\nc", "w:a w:c ."},
@@ -69,7 +80,7 @@ static void statements_are_cut_into_tokens(void **state)
         struct sql q;
         struct buf text;
         buf_init(&text);
-        sql_init(&q, bytes_str(cases[i].sql));
+        sql_init(&q, bytes_str(cases[i].sql), VERSION);
         describe(&q, &text);
         assert_string_equal(buf_bytes(&text).p, cases[i].tokens);
         sql_fini(&q);
@@ -83,12 +94,12 @@ static void a_statement_of_too_many_tokens_ends_in_a_bad_one(void **state)
     static char text[3 * SQL_TOKENS_MAX];
     struct sql q;
     memset(text, '(', sizeof(text));
-    sql_init(&q, bytes_of(text, sizeof(text)));
+    sql_init(&q, bytes_of(text, sizeof(text)), VERSION);
     assert_int_equal(q.count, SQL_TOKENS_MAX + 2);
     assert_int_equal(q.tokens[SQL_TOKENS_MAX].kind, SQL_BAD);
     assert_int_equal(q.tokens[SQL_TOKENS_MAX + 1].kind, SQL_END);
     sql_fini(&q);
-    sql_init(&q, bytes_of(text, SQL_TOKENS_MAX));
+    sql_init(&q, bytes_of(text, SQL_TOKENS_MAX), VERSION);
     assert_int_equal(q.tokens[SQL_TOKENS_MAX].kind, SQL_END);
     sql_fini(&q);
     (void)state;
@@ -113,7 +124,7 @@ static void patterns_take_what_fits_and_else_nothing(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct sql q;
-        sql_init(&q, bytes_str(cases[i].sql));
+        sql_init(&q, bytes_str(cases[i].sql), VERSION);
         bool fits = sql_match(&q, cases[i].pattern);
         assert_int_equal(fits, cases[i].taken != SIZE_MAX);
         assert_int_equal(q.at, fits ? cases[i].taken : 0);
@@ -125,7 +136,7 @@ static void patterns_take_what_fits_and_else_nothing(void **state)
 static void match_all_wants_the_end(void **state)
 {
     struct sql q;
-    sql_init(&q, bytes_str("begin work"));
+    sql_init(&q, bytes_str("begin work"), VERSION);
     assert_false(sql_match_all(&q, "begin"));
     assert_int_equal(q.at, 0);
     assert_true(sql_match_all(&q, "begin [work]"));
@@ -137,7 +148,7 @@ static void numbers_are_taken_when_they_fit(void **state)
 {
     uint64_t v = 0;
     struct sql q;
-    sql_init(&q, bytes_str("18446744073709551615 18446744073709551616 1.5"));
+    sql_init(&q, bytes_str("18446744073709551615 18446744073709551616 1.5"), VERSION);
     assert_true(sql_take_u64(&q, &v));
     assert_int_equal(v, UINT64_MAX);
     assert_false(sql_take_u64(&q, &v));
@@ -152,7 +163,7 @@ static void near_names_the_rest_and_the_line(void **state)
 {
     size_t line;
     struct sql q;
-    sql_init(&q, bytes_str("a\nb\n 'c' d ; "));
+    sql_init(&q, bytes_str("a\nb\n 'c' d ; "), VERSION);
     sql_next(&q);
     sql_next(&q);
     assert_true(bytes_eq(sql_near(&q, &line), bytes_str("'c' d")));

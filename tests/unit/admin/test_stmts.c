@@ -823,7 +823,15 @@ static void show_filters_as_asked(void **state)
         {"COMMIT WORK", "OK"},
         {"ROLLBACK TO x", NEAR "'TO x' at line 1"},
         {"", "ERR 1065 42000 Query was empty"},
-        {" /* nothing */ ;; ", "ERR 1065 42000 Query was empty"},
+        {" ; ;", "ERR 1065 42000 Query was empty"},
+        {" /* nothing */ ", "OK"},
+        {"/* nothing */;", "OK"},
+        {"-- nothing", "OK"},
+        {"# nothing\n", "OK"},
+        {"/*!99999 nothing */", "OK"},
+        {"/*!99999 nothing */ BEGIN", "OK"},
+        {"/*!40101 SET NAMES utf8 */;", "OK"},
+        {"/* open", NEAR "'/* open' at line 1"},
     };
     struct fixture f;
     begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE | ADMIN_RIGHT_STATUS);
