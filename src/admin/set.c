@@ -24,6 +24,7 @@ struct assignments {
     size_t cap;
     struct admin_assignment globals[GLOBALS_MAX];
     size_t global_n;
+    enum sql_scope scope; /* the last word of that kind: it counts for the names behind it, too */
     bool needs_right; /* of those, what the session must not do; told when all is understood */
 };
 
@@ -252,7 +253,9 @@ static bool set_item(struct query *q, struct assignments *all)
         (sql_take(&q->sql, "names") || sql_match(&q->sql, "character set") ||
          sql_take(&q->sql, "charset")))
         return set_names(q);
-    return take_variable_name(q, &name) && set_system_variable(q, name, scope, all);
+    if (scope != SQL_SCOPE_NONE)
+        all->scope = scope;
+    return take_variable_name(q, &name) && set_system_variable(q, name, all->scope, all);
 }
 
 static bool store(struct query *q, const struct assignments *all)

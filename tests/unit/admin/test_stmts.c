@@ -1058,6 +1058,22 @@ static void set_global_hands_all_over_at_once(void **state)
         {"SET @@GLOBAL.max_connections = DEFAULT", "OK", "server.max_connections=the default;"},
         {"SET GLOBAL dumper.retry_max = 0.5, @a = 1, GLOBAL server.max_connections = 3+4", "OK",
          "dumper.retry_max=0.5;server.max_connections=7;"},
+        {"SET GLOBAL max_connections = 7, dumper.retry_max = 3", "OK",
+         "server.max_connections=7;dumper.retry_max=3;"},
+        {"SET GLOBAL max_connections = 7, @a = 1, NAMES utf8, @@autocommit = 1, dumper.retry_max=3",
+         "OK", "server.max_connections=7;dumper.retry_max=3;"},
+        {"SET GLOBAL max_connections = 7, @@dumper.retry_max = 3",
+         "ERR 1229 HY000 Variable 'dumper.retry_max' is a GLOBAL variable and should be set with "
+         "SET GLOBAL",
+         ""},
+        {"SET GLOBAL max_connections = 7, SESSION autocommit = 1, dumper.retry_max = 3",
+         "ERR 1229 HY000 Variable 'dumper.retry_max' is a GLOBAL variable and should be set with "
+         "SET GLOBAL",
+         ""},
+        {"SET @@GLOBAL.max_connections = 7, dumper.retry_max = 3",
+         "ERR 1229 HY000 Variable 'dumper.retry_max' is a GLOBAL variable and should be set with "
+         "SET GLOBAL",
+         ""},
         {"SET @@global.dumper.retry_max = '9'", "OK", "dumper.retry_max=9;"},
         {"SET GLOBAL `dumper`.`retry_max` = OFF", "OK", "dumper.retry_max=OFF;"},
         {"SET GLOBAL max_connections = 7, GLOBAL nosuch = 1", NO_VARIABLE("nosuch"), ""},
