@@ -136,7 +136,7 @@ static bool set_system_variable(struct query *q, struct bytes name, enum sql_sco
         return set_setting(q, given, &setting, all);
     if (!take_value(q, &v))
         return false;
-    if (global && !may_set_global(q, all))
+    if (all->needs_right || (global && !may_set_global(q, all)))
         return true;
     if (global && e->settable && e->scope == VARS_SESSION)
         return query_fail(q, ER_LOCAL_VARIABLE,
