@@ -146,10 +146,10 @@ struct admin_thread {
 
 /* SHOW BINLOG EVENTS [IN file] [FROM position] [LIMIT [skip,] count]. */
 struct admin_events {
-    struct bytes file; /* empty: the first log */
+    struct bytes file; /* p NULL: the first log */
     uint64_t position; /* 4 when not given */
     uint64_t skip;
-    uint64_t count; /* UINT64_MAX when not given */
+    uint64_t count; /* UINT64_MAX when not given, or 0 with nothing to skip */
 };
 
 /* A key of the configuration, as the global variable SECTION.KEY. */

@@ -185,6 +185,11 @@ static int walk(struct walk *w, struct reply_writer *rw, struct err *err)
     uint64_t skip = w->r->skip, left = w->r->count;
     struct event_header h;
     struct bytes event;
+    if (w->r->position >= INT64_MAX) /* no file has it, and MySQL's error is that of its read */
+        return err_set(err,
+                       "Error reading Log_event at position %" PRIu64
+                       ": Failed decoding event: I/O error reading log event",
+                       w->r->position);
     for (uint64_t pos = EVENT_MAGIC_LEN; left; pos += h.length) {
         if (step(w, pos, &h, &event, err) < 0)
             return -1;

@@ -454,7 +454,7 @@ static bool show_grants(struct query *q)
 
 static bool show_binlog_events(struct query *q)
 {
-    struct admin_events e = {bytes_of("", 0), 4, 0, UINT64_MAX};
+    struct admin_events e = {bytes_of(NULL, 0), 4, 0, UINT64_MAX};
     if (sql_take(&q->sql, "in")) {
         const struct sql_token *t = sql_next(&q->sql);
         if (t->kind != SQL_STRING) {
@@ -467,6 +467,8 @@ static bool show_binlog_events(struct query *q)
         return query_fail_syntax(q);
     if (!query_take_limit(q, &e.skip, &e.count) || !query_end(q))
         return false;
+    if (!e.skip && !e.count) /* as MySQL has it, here alone */
+        e.count = UINT64_MAX;
     if (!query_need(q, ADMIN_RIGHT_REPLICATE, "REPLICATION SLAVE"))
         return false;
     if (!q->env->binlog_events)

@@ -266,7 +266,7 @@ static ssize_t find_log(const struct store *store, struct bytes name)
 {
     struct binfile_name file;
     struct err ignored;
-    if (!name.n)
+    if (!name.p)
         return store_serving(store) ? 0 : -1;
     if (binfile_name_parse(&file, name, &ignored) < 0 || !store_serves(store, &file))
         return -1;

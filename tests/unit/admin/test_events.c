@@ -199,6 +199,17 @@ static void events_behind_a_bad_place_are_an_error(void **state)
     assert_string_equal((char *)text.data, ERROR "Wrong offset or I/O error");
 }
 
+static void events_from_where_no_file_reaches_are_an_error(void **state)
+{
+    (void)state;
+    load_file("binlog/5.7-statement.binlog");
+    request.position = UINT64_MAX;
+    ask();
+    assert_string_equal((char *)text.data,
+                        ERROR "Error reading Log_event at position 18446744073709551615: Failed "
+                              "decoding event: I/O error reading log event");
+}
+
 static ssize_t failing_pread(int fd, void *buf, size_t n, off_t off)
 {
     (void)fd, (void)buf, (void)n, (void)off;
@@ -256,6 +267,7 @@ int main(void)
         TEST(events_of_real_files_are_described_as_their_servers_do),
         TEST(events_from_a_position_skipped_and_counted),
         TEST(events_behind_a_bad_place_are_an_error),
+        TEST(events_from_where_no_file_reaches_are_an_error),
         TEST(events_of_an_unreadable_file_are_an_error),
         TEST(events_with_bodies_that_are_cut_have_no_info),
     };

@@ -88,7 +88,7 @@ static void binlog_events(void *ctx, const struct admin_events *e, struct buf *o
 {
     struct daemon *d = ctx;
     d->events = *e;
-    d->events.file = bytes_of(e->file.n ? "x" : "", e->file.n);
+    d->events.file = bytes_of(e->file.p ? "x" : NULL, e->file.n);
     static const uint8_t ok[] = {7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0};
     wr_bytes(out, bytes_of(ok, sizeof(ok)));
 }
@@ -847,9 +847,15 @@ static void binlog_events_are_handed_over(void **state)
     struct fixture f;
     begin(&f, "9.7.4", ADMIN_RIGHT_REPLICATE);
     assert_string_equal(ask(&f, "SHOW BINLOG EVENTS"), "OK");
-    assert_int_equal(f.daemon.events.file.n, 0);
+    assert_null(f.daemon.events.file.p);
     assert_int_equal(f.daemon.events.position, 4);
     assert_int_equal(f.daemon.events.count, UINT64_MAX);
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS IN '' LIMIT 0"), "OK");
+    assert_non_null(f.daemon.events.file.p);
+    assert_int_equal(f.daemon.events.file.n, 0);
+    assert_int_equal(f.daemon.events.count, UINT64_MAX);
+    assert_string_equal(ask(&f, "SHOW BINLOG EVENTS LIMIT 1, 0"), "OK");
+    assert_int_equal(f.daemon.events.count, 0);
     assert_string_equal(ask(&f, "SHOW BINLOG EVENTS IN 'x' FROM 99 LIMIT 2, 7"), "OK");
     assert_int_equal(f.daemon.events.file.n, 1);
     assert_int_equal(f.daemon.events.position, 99);
