@@ -1,8 +1,8 @@
 /*
  * CHANGE REPLICATION SOURCE TO and CHANGE MASTER TO: one table of options for both spellings.
  *
- * What a server knows and this one has no use for is taken when it says "none" (an empty text, 0),
- * for tools send it so; anything else is error 1235.
+ * What a server knows and this one has no use for is taken when it says "none" (an empty text, 0,
+ * OFF, an empty list), for tools send it so; anything else is error 1235.
  */
 #include "admin/admin_priv.h"
 
@@ -12,7 +12,14 @@
 #define HEARTBEAT_MAX 4294967 /* seconds, of a server */
 #define NO_KEY        ADMIN_CHANGE_COUNT
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_SECONDS, KIND_ANY };
+enum kind {
+    KIND_TEXT,
+    KIND_NUMBER,
+    KIND_SECONDS,
+    KIND_ANY,
+    KIND_GTIDS, /* OFF, LOCAL or a UUID */
+    KIND_LIST   /* numbers in parentheses */
+};
 
 static const struct option {
     const char *name; /* behind SOURCE_ or MASTER_ */
@@ -58,6 +65,8 @@ static const struct option bare_options[] = {
     {"privilege_checks_user", KIND_ANY, NO_KEY},
     {"require_row_format", KIND_NUMBER, NO_KEY},
     {"gtid_only", KIND_NUMBER, NO_KEY},
+    {"assign_gtids_to_anonymous_transactions", KIND_GTIDS, NO_KEY},
+    {"ignore_server_ids", KIND_LIST, NO_KEY},
 };
 
 struct change {
@@ -105,13 +114,36 @@ static bool is_wanted(const struct sql_token *t, enum kind kind)
         return t->kind == SQL_NUMBER;
     case KIND_ANY:
         return t->kind == SQL_STRING || t->kind == SQL_NUMBER || sql_same(t->value, "null");
+    case KIND_GTIDS:
+        return t->kind == SQL_STRING ||
+               (t->kind == SQL_WORD && (sql_same(t->value, "off") || sql_same(t->value, "local")));
+    case KIND_LIST:
+        break;
     }
     return false;
 }
 
 static bool says_nothing(const struct sql_token *t)
 {
-    return t->value.n == 0 || sql_same(t->value, "0") || sql_same(t->value, "null");
+    return t->value.n == 0 || sql_same(t->value, "0") || sql_same(t->value, "null") ||
+           (t->kind == SQL_WORD && sql_same(t->value, "off"));
+}
+
+static bool take_list(struct change *c, const struct option *o)
+{
+    struct sql *sql = &c->q->sql;
+    uint64_t id;
+    if (!sql_take(sql, "("))
+        return query_fail_syntax(c->q);
+    if (sql_take(sql, ")"))
+        return true;
+    do {
+        if (!sql_take_u64(sql, &id))
+            return query_fail_syntax(c->q);
+    } while (sql_take(sql, ","));
+    if (!c->useless)
+        c->useless = o;
+    return sql_take(sql, ")") || query_fail_syntax(c->q);
 }
 
 static bool check_heartbeat(struct query *q, struct bytes seconds)
@@ -130,6 +162,8 @@ static bool take_change(struct change *c)
     struct query *q = c->q;
     struct bytes name = sql_peek(&q->sql)->value;
     const struct option *o = take_option(c);
+    if (o && o->kind == KIND_LIST && sql_take(&q->sql, "="))
+        return take_list(c, o);
     if (!o || !sql_take(&q->sql, "=") || !is_wanted(sql_peek(&q->sql), o->kind))
         return query_fail_syntax(q);
     const struct sql_token *t = sql_next(&q->sql);

@@ -1165,6 +1165,23 @@ static void change_hands_over_what_was_given(void **state)
         {"CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=1, SOURCE_BIND='', SOURCE_DELAY=0, "
          "PRIVILEGE_CHECKS_USER=NULL",
          "", "6=1;"},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS=(), SOURCE_RETRY_COUNT=0, "
+         "ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS=OFF, SOURCE_PORT=7",
+         "", "1=7;"},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS=(1, 2)",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'ignore_server_ids'", ""},
+        {"CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT=10",
+         "ERR 1235 42000 This version of MySQL doesn't yet support 'retry_count'", ""},
+        {"CHANGE REPLICATION SOURCE TO ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS=LOCAL",
+         "ERR 1235 42000 This version of MySQL doesn't yet support "
+         "'assign_gtids_to_anonymous_transactions'",
+         ""},
+        {"CHANGE REPLICATION SOURCE TO ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS=ON",
+         NEAR "'ON' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS=(,)", NEAR "',)' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS=(1", NEAR "'' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS=1", NEAR "'1' at line 1", ""},
+        {"CHANGE REPLICATION SOURCE TO IGNORE_SERVER_IDS", NEAR "'' at line 1", ""},
         {"RESET REPLICA ALL", "", "forget;"},
         {"CHANGE REPLICATION SOURCE TO SOURCE_HOST=''",
          "ERR 1210 HY000 Incorrect arguments to SOURCE_HOST", ""},
