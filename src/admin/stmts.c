@@ -150,6 +150,8 @@ bool admin_database_known(struct bytes name)
 
 static bool use(struct query *q, struct bytes name)
 {
+    if (!name.n)
+        return query_fail(q, ER_NO_DB_ERROR, "No database selected");
     if (!admin_database_known(name))
         return query_fail_name(q, ER_BAD_DB_ERROR, "Unknown database '", name, "'");
     snprintf(q->session->database, sizeof(q->session->database), "information_schema");

@@ -68,12 +68,19 @@ int repl_event_prefix_decode(struct bytes payload, bool semi_sync, bool *ack_wan
     return prefix;
 }
 
-/* A string behind its length byte, which must not say more than is there. */
-static int rd_str8(struct rd *r, const char *complaint, struct bytes *text, struct err *err)
+/* A string behind its length, which must not say more than is there. The length is one byte, but
+ * MySQL takes the longer forms, too. */
+static int rd_text(struct rd *r, const char *complaint, struct bytes *text, struct err *err)
 {
-    if (!rd_left(r))
+    uint64_t n = rd_u8(r);
+    if (n == 252)
+        n = rd_u16(r);
+    else if (n == 253)
+        n = rd_u24(r);
+    else if (n >= 254)
+        n = rd_u64(r);
+    if (r->bad)
         return err_set(err, "%s", REPL_MALFORMED);
-    uint8_t n = rd_u8(r);
     if (n > rd_left(r))
         return err_set(err, "%s", complaint);
     *text = rd_bytes(r, n);
@@ -88,9 +95,9 @@ int repl_register_decode(struct repl_registered *r, struct bytes payload, struct
     r->server_id = rd_u32(&in);
     if (in.bad)
         return err_set(err, "%s", REPL_MALFORMED);
-    if (rd_str8(&in, "Failed to register replica: too long 'report-host'", &host, err) < 0 ||
-        rd_str8(&in, "Failed to register replica: too long 'report-user'", &unused, err) < 0 ||
-        rd_str8(&in, "Failed to register replica; too long 'report-password'", &unused, err) < 0)
+    if (rd_text(&in, "Failed to register replica: too long 'report-host'", &host, err) < 0 ||
+        rd_text(&in, "Failed to register replica: too long 'report-user'", &unused, err) < 0 ||
+        rd_text(&in, "Failed to register replica; too long 'report-password'", &unused, err) < 0)
         return -1;
     r->port = rd_u16(&in);
     rd_bytes(&in, 8); /* rank and source id, unused */

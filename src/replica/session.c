@@ -26,6 +26,7 @@
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
 #define SET_AT_ONCE_MAX  (64u << 10) /* a longer one is decoded by the worker */
+#define SET_OPTION_MAX   1 /* MYSQL_OPTION_MULTI_STATEMENTS_OFF */
 #define LOW_WATER        (DUMP_QUANTUM_MIN / 2)
 #define SESSION_PRIORITY (-1) /* after the source's socket */
 #define NS_PER_SECOND    1e9
@@ -541,9 +542,16 @@ static void on_statistics(struct session *s)
     put_message(s, &text);
 }
 
-static void on_set_option(struct session *s)
+/* Whether statements come one by one is nothing to us, for there is never more than one. */
+static void on_set_option(struct session *s, struct bytes option)
 {
     struct buf message = {0};
+    if (option.n < 2 || le16(option.p) > SET_OPTION_MAX) {
+        bool cut = option.n < 2;
+        put_error(s, cut ? ER_MALFORMED_PACKET : ER_UNKNOWN_COM_ERROR,
+                  cut ? REPL_MALFORMED : "Unknown command");
+        return;
+    }
     reply_eof_encode(&message, 0);
     put_message(s, &message);
 }
@@ -583,7 +591,7 @@ static void on_command(struct session *s, struct bytes payload)
         on_statistics(s);
         break;
     case COM_SET_OPTION:
-        on_set_option(s);
+        on_set_option(s, rest);
         break;
     case COM_RESET_CONNECTION:
         sql->reset(s->opts->ctx, s->sql);

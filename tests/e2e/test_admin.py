@@ -51,7 +51,7 @@ RUNNING = [
     "PURGE BINARY LOGS BEFORE '2020-01-01 00:00:00'", "PURGE BINARY LOGS", "PURGE BINARY LOGS TO",
     "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 3 DAY", "PURGE BINARY LOGS BEFORE 'abc'",
     "FLUSH RELAY LOGS", "FLUSH ENGINE LOGS, ERROR LOGS", "SHUTDOWN NOW", "KILL", "KILL 99999999",
-    "KILL QUERY CONNECTION_ID()",
+    "KILL QUERY CONNECTION_ID()", "USE ``",
     "", ";", " ; ;", "/* nothing */", "/* nothing */;", "-- nothing", "# nothing", "# nothing\n;",
     "/*!99999 nothing */", "/*!99999 nothing /* more */ */", "/*!99999 nothing /* more */",
     "/*!99999 nothing */ SHOW REPLICAS", "/*!90704 SHOW REPLICAS */", "/*!90705 SHOW REPLICAS */",

@@ -316,6 +316,25 @@ class Commands(SameFiles):
                  struct.pack("<HII", 3306, 0, 0))
         self.truncations(whole, range(1, len(whole)), ask_command)
 
+    def test_registration_with_lengths_that_lie(self):
+        head, tail = struct.pack("<BI", COM_REGISTER, 77), struct.pack("<HII", 3306, 0, 0)
+        for texts in (b"\xffhost", b"\x0ahost", b"\x40hos" + b"\0" * 20, b"\x04host\xffuser",
+                      b"\xfbhost", b"\xfc\x04", b"\xfc\x04\0host\0\0" + tail,
+                      b"\xfd\x04\0", b"\xfd\x04\0\0host\0\0" + tail,
+                      b"\xfe\x04" + b"\0" * 7 + b"host\0\0" + tail,
+                      b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\0\0" + tail,
+                      b"\xffhost" + b"\0" * 20, b"\0\0\xffabc", b"\0\0\0" + tail[:9]):
+            with self.subTest(texts=texts):
+                self.assertEqual(ask_command(self.daemon, head + texts),
+                                 ask_command(self.source, head + texts))
+
+    def test_options_and_databases_that_are_none(self):
+        for command in (b"\x1b", b"\x1b\0", b"\x1b\2\0", b"\x1b\0\1", b"\x02"):
+            with self.subTest(command=command):
+                theirs = ask_command(self.source, command)
+                self.assertEqual(ask_command(self.daemon, command), theirs)
+                self.assertIsInstance(theirs[0], tuple)
+
     def test_unknown_commands(self):
         for command in (0x30, 0x7F, 0xFE, 0xFF):
             with self.subTest(command=command):

@@ -1469,6 +1469,11 @@ static void com_init_db_and_com_statistics_are_answered(void **state)
     assert_string_equal(buf_bytes(&f.text).p, "ERR 1049 42000 Unknown database 'nosuch'");
     buf_clear(&f.packets);
     buf_clear(&f.text);
+    admin_init_db(&f.session, &f.env, bytes_str(""), &f.packets);
+    answer_describe(buf_bytes(&f.packets), &f.text);
+    assert_string_equal(buf_bytes(&f.text).p, "ERR 1046 3D000 No database selected");
+    buf_clear(&f.packets);
+    buf_clear(&f.text);
     admin_init_db(&f.session, &f.env, bytes_str("information_schema"), &f.packets);
     answer_describe(buf_bytes(&f.packets), &f.text);
     assert_string_equal(buf_bytes(&f.text).p, "OK");

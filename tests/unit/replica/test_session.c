@@ -54,6 +54,7 @@ static void commands_are_answered(void **state)
         {{(const uint8_t *)"\x02mysql", 6}, REPLY_OK}, /* INIT_DB */
         {{(const uint8_t *)"\x09", 1}, 'U'},           /* STATISTICS: no packet of a known kind */
         {{(const uint8_t *)"\x1b\0\0", 3}, REPLY_EOF}, /* SET_OPTION */
+        {{(const uint8_t *)"\x1b\1\0", 3}, REPLY_EOF},
         {{(const uint8_t *)"\x03 x=1", 5}, REPLY_OK},  /* QUERY */
         {{(const uint8_t *)"\x1f", 1}, REPLY_OK},      /* RESET_CONNECTION */
         {{(const uint8_t *)"\x15\7\0\0\0\1h\0\0\1\0\0\0\0\0\0\0\0\0", 19}, REPLY_OK}, /* REGISTER */
@@ -79,7 +80,12 @@ static void unknown_and_malformed_commands_are_refused_and_it_goes_on(void **sta
         {{(const uint8_t *)"\xef\0\0\0\0\0\0\0\0x", 10}, ER_UNKNOWN_COM_ERROR}, /* an ACK */
         {{(const uint8_t *)"\x15", 1}, ER_MALFORMED_PACKET},
         {{(const uint8_t *)"\x15\7\0\0\0", 5}, ER_MALFORMED_PACKET},
-        {{(const uint8_t *)"\x15\7\0\0\0\xffh", 7}, ER_UNKNOWN_ERROR},
+        {{(const uint8_t *)"\x15\7\0\0\0\xffh", 7}, ER_MALFORMED_PACKET},
+        {{(const uint8_t *)"\x15\7\0\0\0\5host", 10}, ER_UNKNOWN_ERROR},
+        {{(const uint8_t *)"\x1b", 1}, ER_MALFORMED_PACKET},
+        {{(const uint8_t *)"\x1b\0", 2}, ER_MALFORMED_PACKET},
+        {{(const uint8_t *)"\x1b\2\0", 3}, ER_UNKNOWN_COM_ERROR},
+        {{(const uint8_t *)"\x1b\0\1", 3}, ER_UNKNOWN_COM_ERROR},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(serving_error(serving_command(p, cases[i].command)), cases[i].error);
