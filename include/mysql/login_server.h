@@ -31,6 +31,8 @@ struct login_server_opts {
     const struct account *(*find)(void *ctx, const char *user);
     /* Asked when all else is right: whether the account may have one more connection. NULL: yes. */
     bool (*admit)(void *ctx, const struct account *account);
+    /* Asked at the very end, when the client names a database: whether there is it. NULL: yes. */
+    bool (*knows_database)(void *ctx, const char *name);
     void *ctx;
 };
 

@@ -15,6 +15,8 @@
 
 /* SQL of one session; state is what open returned. */
 struct hub_sql {
+    /* Whether a session can begin in it. */
+    bool (*knows_database)(void *ctx, const char *name);
     void *(*open)(void *ctx, uint32_t id, const char *user, const char *host, const char *database,
                   unsigned rights);
     void (*close)(void *ctx, void *state);

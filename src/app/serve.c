@@ -485,6 +485,12 @@ static void ask(struct serve *s, struct admin_session *session, struct bytes sql
     admin_query(session, &env, sql, out);
 }
 
+static bool sql_knows_database(void *ctx, const char *name)
+{
+    (void)ctx;
+    return admin_database_known(bytes_str(name));
+}
+
 static void *sql_open(void *ctx, uint32_t id, const char *user, const char *host,
                       const char *database, unsigned rights)
 {
@@ -535,6 +541,7 @@ static bool sql_variable(void *ctx, void *state, const char *name, struct bytes 
 }
 
 static const struct hub_sql hub_sql = {
+    .knows_database = sql_knows_database,
     .open = sql_open,
     .close = sql_close,
     .reset = sql_reset,

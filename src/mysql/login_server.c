@@ -167,10 +167,22 @@ static enum login_step refuse_more(struct login_server *ls, struct err *err)
     return failed(ls);
 }
 
+static enum login_step refuse_database(struct login_server *ls, struct err *err)
+{
+    char text[100];
+    snprintf(text, sizeof text, "Unknown database '%.64s'", ls->database);
+    reply_err_encode(begin_out(ls), ER_BAD_DB_ERROR, text);
+    err_set(err, "%s", text);
+    return failed(ls);
+}
+
 static enum login_step done(struct login_server *ls, struct err *err)
 {
-    if (ls->opts->admit && !ls->opts->admit(ls->opts->ctx, &ls->account))
+    const struct login_server_opts *o = ls->opts;
+    if (o->admit && !o->admit(o->ctx, &ls->account))
         return refuse_more(ls, err);
+    if (*ls->database && o->knows_database && !o->knows_database(o->ctx, ls->database))
+        return refuse_database(ls, err);
     reply_ok_encode(begin_out(ls), 0);
     ls->state = LOGIN_SERVER_AT_END;
     return LOGIN_DONE;

@@ -777,6 +777,12 @@ static bool admit(void *ctx, const struct account *account)
     return s->admitted;
 }
 
+static bool knows_database(void *ctx, const char *name)
+{
+    const struct session *s = ctx;
+    return s->opts->sql->knows_database(s->opts->ctx, name);
+}
+
 struct session *session_new(const struct session_opts *so, int fd)
 {
     const struct hub_opts *opts = so->opts;
@@ -820,6 +826,7 @@ struct session *session_new(const struct session_opts *so, int fd)
         .rsa = opts->rsa,
         .find = find_account,
         .admit = admit,
+        .knows_database = knows_database,
         .ctx = s,
     };
     return s;

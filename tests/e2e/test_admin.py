@@ -284,6 +284,21 @@ class Source(WithSource):
                 self.assertEqual(other.query("SELECT 1"), [("1",)])
                 self.assertEqual(idle.query("SELECT 1"), [("1",)])
 
+    def test_login_into_a_database_that_is_not_there_is_refused(self):
+        for server in (self.source, self.daemon):
+            for name in ("nosuch", "information_schema", ""):
+                with self.subTest(server=server, name=name):
+                    login = {"unix_socket": server.socket, "user": "root", "database": name}
+                    if server is self.daemon:
+                        login.update(user="boss", password=PASSWORD)
+                    if name != "nosuch":
+                        myclient.Client(**login).close()
+                        continue
+                    with self.assertRaises(myclient.MyError) as caught:
+                        myclient.Client(**login)
+                    self.assertEqual((caught.exception.code, caught.exception.text),
+                                     (1049, "Unknown database 'nosuch'"))
+
     def test_flush_logs_opens_the_log_file_anew(self):
         path = f"{self.daemon.dir}/own.log"
         self.daemon.sections["log"]["file"] = path

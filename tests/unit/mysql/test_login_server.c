@@ -572,6 +572,43 @@ static struct answer right_answer(const struct visit *v, uint8_t auth[AUTH_CACHI
     };
 }
 
+static bool knows_stock(void *ctx, const char *name)
+{
+    (void)ctx;
+    return strcmp(name, "stock") == 0;
+}
+
+/* Who has the wrong password does not learn what there is. */
+static void login_into_an_unknown_database_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *database;
+        bool wrong_password;
+        uint16_t error; /* 0: it is not refused */
+        const char *text;
+    } cases[] = {{"stock", false, 0, ""},
+                 {"", false, 0, ""},
+                 {"other", false, ER_BAD_DB_ERROR, "Unknown database 'other'"},
+                 {"other", true, ER_ACCESS_DENIED_ERROR,
+                  "Access denied for user 'sha'@'192.0.2.1' (using password: YES)"}};
+    struct login_server_opts opts = plain;
+    opts.knows_database = knows_stock;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t auth[AUTH_CACHING_SHA2_LEN];
+        struct visit v = visit(&opts);
+        struct answer a = right_answer(&v, auth);
+        auth[0] ^= cases[i].wrong_password;
+        a.caps |= CAP_CONNECT_WITH_DB;
+        a.database = cases[i].database;
+        assert_int_equal(say_answer(&v, &a), cases[i].error ? LOGIN_FAILED : LOGIN_DONE);
+        if (cases[i].error)
+            assert_told_err(&v, cases[i].error, cases[i].text);
+        assert_int_equal(login_server_denied(v.ls), cases[i].wrong_password);
+        login_server_free(v.ls);
+    }
+}
+
 static void capabilities_that_were_not_offered_are_ignored(void **state)
 {
     (void)state;
@@ -1045,6 +1082,7 @@ int main(void)
         T(login_without_scramble_or_a_way_to_ask_is_denied),
         T(refusals_of_a_wrong_password_and_of_an_unknown_user_are_the_same),
         T(account_that_has_enough_connections_is_refused),
+        T(login_into_an_unknown_database_is_refused),
         T(refusal_names_user_host_and_whether_a_password_came),
         T(login_in_clear_where_tls_is_required_is_refused),
         T(greeting_offers_what_is_honoured),

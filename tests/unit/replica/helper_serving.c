@@ -36,6 +36,12 @@ struct values {
     char text[VALUES_MAX][100];
 };
 
+static bool sql_knows_database(void *ctx, const char *name)
+{
+    (void)ctx;
+    return strcmp(name, "known") == 0;
+}
+
 static void *sql_open(void *ctx, uint32_t id, const char *user, const char *host,
                       const char *database, unsigned rights)
 {
@@ -103,8 +109,9 @@ static bool sql_variable(void *ctx, void *state, const char *name, struct bytes 
     return false;
 }
 
-static const struct hub_sql sql = {sql_open,    sql_close,      sql_reset,   sql_query,
-                                   sql_init_db, sql_statistics, sql_variable};
+static const struct hub_sql sql = {sql_knows_database, sql_open,       sql_close,   sql_reset,
+                                   sql_query,          sql_init_db,    sql_statistics,
+                                   sql_variable};
 
 /* ---- wiring ---- */
 
