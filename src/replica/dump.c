@@ -235,7 +235,7 @@ static enum dump_result send_format(struct dump *d, struct buf *out, struct err 
         return DUMP_FAILED;
     put_format(d, out, bytes_of(head, h.length), bytes_of(head + h.length, got - h.length));
     d->format_end = end;
-    cursor_advance(&d->cursor, d->start_pos > end ? d->start_pos : end);
+    cursor_advance(&d->cursor, d->start_pos > EVENT_MAGIC_LEN ? d->start_pos : end);
     d->begun = true;
     d->first_file = false;
     d->stage = DUMP_AT_EVENTS;

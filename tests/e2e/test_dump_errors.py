@@ -188,6 +188,12 @@ class ByPosition(SameFiles):
             _, end = ask(server, by_position(self.last, self.size - 3))
             self.assertEqual(end[0], 1236)
 
+    def test_position_inside_the_format_description(self):
+        """Where the bytes are the same for each file, and do not happen to be an event."""
+        for position in (5, 6, 7, 11, 16, 21, 30, 50):
+            with self.subTest(position=position):
+                self.refused(by_position(self.first, position), "the first event")
+
     def test_path_to_a_file_of_the_index_is_refused(self):
         """A source takes the last part of the path; we take no paths at all."""
         _, end = ask(self.daemon, by_position("../" + self.last, 4))

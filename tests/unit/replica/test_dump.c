@@ -474,6 +474,21 @@ static void dump_from_inside_an_event_fails(void **state)
     assert_non_null(strstr(t.err.text, "; the first event 'mysql-bin.000001' at "));
 }
 
+static void dump_from_inside_the_format_description_fails(void **state)
+{
+    (void)state;
+    small_file();
+    open_store();
+    for (uint64_t pos = EVENT_MAGIC_LEN + 1; pos < EVENT_MAGIC_LEN + 4; pos++) {
+        begin_at("mysql-bin.000001", pos);
+        run();
+        assert_int_equal(t.result, DUMP_FAILED);
+        assert_non_null(strstr(t.err.text, "; the first event 'mysql-bin.000001' at "));
+        dump_free(t.dump);
+        t.dump = NULL;
+    }
+}
+
 /* The first file is an old one, which nobody reads at the start. */
 static void open_with_an_old_file(void)
 {
@@ -930,6 +945,7 @@ int main(void)
         TEST(dump_from_mid_file_zeroes_the_format_description),
         TEST(dump_of_a_bad_place_refused),
         TEST(dump_from_inside_an_event_fails),
+        TEST(dump_from_inside_the_format_description_fails),
         TEST(dump_of_a_damaged_event_ends_before_it),
         TEST(dump_of_a_damaged_long_event_never_ends_it),
         TEST(dump_of_a_damaged_format_description_sends_nothing_of_it),
