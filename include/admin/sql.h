@@ -3,8 +3,8 @@
  *
  * The text is cut into tokens once; statements are then told apart by walking over these, so that
  * case, space and comments never matter. The text of version comments (slash, star, exclamation
- * mark) counts as written without them, unless their version is a later one. Tokens borrow from the statement, or from the list where
- * quotes or escapes had to be taken out.
+ * mark) counts as written without them, unless their version is a later one. Tokens borrow from the
+ * statement, or from the list where quotes or escapes had to be taken out.
  */
 #ifndef BINLOGD_ADMIN_SQL_H
 #define BINLOGD_ADMIN_SQL_H

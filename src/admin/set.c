@@ -25,7 +25,7 @@ struct assignments {
     struct admin_assignment globals[GLOBALS_MAX];
     size_t global_n;
     enum sql_scope scope; /* the last word of that kind: it counts for the names behind it, too */
-    bool needs_right; /* of those, what the session must not do; told when all is understood */
+    bool needs_right;     /* of those, what the session must not do; told when all is understood */
 };
 
 static bool take_equals(struct query *q)

@@ -26,7 +26,7 @@
 #define ENDING_SECONDS   5.0
 #define COMMAND_MAX      (16u << 20) /* a large GTID set */
 #define SET_AT_ONCE_MAX  (64u << 10) /* a longer one is decoded by the worker */
-#define SET_OPTION_MAX   1 /* MYSQL_OPTION_MULTI_STATEMENTS_OFF */
+#define SET_OPTION_MAX   1           /* MYSQL_OPTION_MULTI_STATEMENTS_OFF */
 #define LOW_WATER        (DUMP_QUANTUM_MIN / 2)
 #define SESSION_PRIORITY (-1) /* after the source's socket */
 #define NS_PER_SECOND    1e9
@@ -37,7 +37,8 @@ static void arm(struct session *s, double seconds)
 {
     s->timer.repeat = seconds;
     ev_timer_again(s->opts->loop, &s->timer); /* 0 stops it */
-    if (s->killed) /* that it fires now has been forgotten by this */
+    /* That it is to fire in the next turn has been forgotten by this. */
+    if (s->killed)
         ev_feed_event(s->opts->loop, &s->timer, EV_TIMER);
 }
 

@@ -109,9 +109,8 @@ static bool sql_variable(void *ctx, void *state, const char *name, struct bytes 
     return false;
 }
 
-static const struct hub_sql sql = {sql_knows_database, sql_open,       sql_close,   sql_reset,
-                                   sql_query,          sql_init_db,    sql_statistics,
-                                   sql_variable};
+static const struct hub_sql sql = {sql_knows_database, sql_open,    sql_close,      sql_reset,
+                                   sql_query,          sql_init_db, sql_statistics, sql_variable};
 
 /* ---- wiring ---- */
 

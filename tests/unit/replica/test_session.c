@@ -55,8 +55,8 @@ static void commands_are_answered(void **state)
         {{(const uint8_t *)"\x09", 1}, 'U'},           /* STATISTICS: no packet of a known kind */
         {{(const uint8_t *)"\x1b\0\0", 3}, REPLY_EOF}, /* SET_OPTION */
         {{(const uint8_t *)"\x1b\1\0", 3}, REPLY_EOF},
-        {{(const uint8_t *)"\x03 x=1", 5}, REPLY_OK},  /* QUERY */
-        {{(const uint8_t *)"\x1f", 1}, REPLY_OK},      /* RESET_CONNECTION */
+        {{(const uint8_t *)"\x03 x=1", 5}, REPLY_OK}, /* QUERY */
+        {{(const uint8_t *)"\x1f", 1}, REPLY_OK},     /* RESET_CONNECTION */
         {{(const uint8_t *)"\x15\7\0\0\0\1h\0\0\1\0\0\0\0\0\0\0\0\0", 19}, REPLY_OK}, /* REGISTER */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
