@@ -391,7 +391,8 @@ static enum admin_gtid_pos gtid_pos(void *ctx, struct bytes name, uint64_t posit
     struct serve *s = ctx;
     const struct store *store = s->opts.store;
     struct err err;
-    ssize_t file = find_log(store, name);
+    /* To MariaDB an empty name is the first file's. */
+    ssize_t file = find_log(store, name.n ? name : bytes_of(NULL, 0));
     if (file < 0 || position > store_file_size(store, (size_t)file))
         return ADMIN_GTID_POS_NONE;
     bool at_end = (size_t)file + 1 == store_serving(store) && position == store_end(store).pos;

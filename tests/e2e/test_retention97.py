@@ -358,8 +358,9 @@ class Kills(Case):
     """Killed at a call of a purge: what is left is an unbroken sequence, and goes on."""
 
     # Counted in each thread: the journal's rename of the index; the worker's calls, an fsync behind
-    # each unlink. The first two fsyncs of a thread are the start's.
-    POINTS = [("renameat", 1), ("unlinkat", 1), ("unlinkat", 2), ("fsync", 3), ("unlinkat", 4),
+    # each unlink. The first two fsyncs of a thread are the start's, as is the loop's one unlink:
+    # for the first of the worker that of its file is meant.
+    POINTS = [("renameat", 1), ("unlinkat", 0), ("unlinkat", 2), ("fsync", 3), ("unlinkat", 4),
               ("fsync", 4)]
 
     def test_kill_at_each_step(self):
@@ -380,7 +381,10 @@ class Kills(Case):
     def kill_and_go_on(self, daemon, names, call, when):
         daemon.sections["storage"]["max_size"] = 100000
         daemon.wrapper = ["strace", "-f", "-o", os.path.join(daemon.dir, "trace"),
-                          "-e", f"inject={call}:signal=KILL:when={when}", "-e", f"trace={call}"]
+                          "-e", f"inject={call}:signal=KILL:when={when or 1}",
+                          "-e", f"trace={call}"]
+        if not when:
+            daemon.wrapper += ["-P", names[0]]
         daemon.start()
         daemon.wait_exit()
         self.assertNotIn("all that was purged is removed", daemon.log_text())
