@@ -71,15 +71,10 @@ value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
                                                        1000000,
                                                    f->now_us %
                                                        1000000)))
-                                value(
-                                    tls_version,
-                                    bytes_str(f->ssl ? "TLSv1.2,TLSv1.3"
-                                                     : "")) value(version, bytes_str(f->version))
-                                    value(warning_count, truth(v->session->warning_code != 0)) value(
-                                        error_count,
-                                        truth(v->session->warning_code &&
-                                              v->session
-                                                      ->warning_level == ADMIN_ERROR))
+                                value(tls_version, bytes_str(f->ssl ? "TLSv1.2,TLSv1.3" : ""))
+                                    value(version, bytes_str(f->version)) value(
+                                        warning_count, truth(v->session->warning_code != 0))
+value(error_count, truth(v->session->warning_code && v->session->warning_level == ADMIN_ERROR))
 
                                         value(aborted_clients, number(v, f->aborted_clients)) value(
                                             aborted_connects,
@@ -117,7 +112,7 @@ value(semi_sync_waits, number(v, f->semi_sync_waits))
 /* clang-format on */
 #undef value
 
-                        static struct bytes get_gtid_binlog_pos(struct vars_view *v)
+static struct bytes get_gtid_binlog_pos(struct vars_view *v)
 {
     return bytes_str(v->facts->gtid_binlog_pos);
 }
@@ -132,7 +127,7 @@ static struct bytes get_gtid_binlog_state(struct vars_view *v)
 #define FIXED(text) text, NULL
 #define FROM(name)  NULL, get_##name
 
-/* clang-format off */
+    /* clang-format off */
 static const struct vars_entry system_table[] = {
     {"auto_increment_increment", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
     {"auto_increment_offset", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
