@@ -16,10 +16,8 @@
 
 #define MARIA_TEXT_MAX 44 /* of one GTID, with a NUL */
 
-#define MARIA_GTID_STANDALONE                                                                      \
-    0x01                     /* flag: no COMMIT follows, the group ends with its statement         \
-                              */
-#define MARIA_LIST_UNTIL 0x1 /* flag of a list: the position to stop at was reached */
+#define MARIA_GTID_STANDALONE 0x01 /* flag: no COMMIT follows, the statement ends the group */
+#define MARIA_LIST_UNTIL      0x1  /* flag of a list: the position to stop at was reached */
 
 struct maria_gtid {
     uint32_t domain;

@@ -36,80 +36,56 @@ static struct bytes or_else(const char *s, const char *otherwise)
         return result;                                                                             \
     }
 
-value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE")) value(
-    binlog_format,
-    or_else(f->binlog_format, "ROW")) value(binlog_row_image,
-                                            or_else(f->binlog_row_image,
-                                                    "FULL")) value(binlog_row_metadata,
-                                                                   or_else(f->binlog_row_metadata,
-                                                                           "MINIMAL"))
-    value(connection_id, number(v, v->session->id)) value(datadir, bytes_str(f->datadir)) value(
-        enforce_gtid, bytes_str(f->gtid_mode ? "ON" : "OFF")) value(gtid_domain_id,
-                                                                    number(v, f->gtid_domain_id))
-        value(gtid_executed, bytes_str(f->gtid_executed)) value(
-            gtid_mode,
-            bytes_str(f->gtid_mode ? "ON" : "OFF")) value(gtid_purged, bytes_str(f->gtid_purged))
-            value(have_ssl, bytes_str(f->ssl ? "YES" : "DISABLED")) value(
-                hostname,
-                bytes_str(f->hostname)) value(max_allowed_packet, number(v, ADMIN_QUERY_MAX))
-                value(max_connections, number(v, f->max_connections)) value(port, number(v, f->port)) value(
-                    report_host, *f->report_host
-                                     ? bytes_str(f->report_host)
-                                     : bytes_of(NULL, 0)) value(report_port, number(v, f->port))
-                    value(semi_sync_enabled, truth(f->semi_sync == ADMIN_SEMI_SYNC_ON)) value(
-                        server_id,
-                        number(v, f->server_id)) value(server_uuid, bytes_str(f->server_uuid))
-                        value(socket, bytes_str(f->socket))
-                            value(timestamp,
-                                  bytes_of(
-                                      v->scratch,
-                                      (size_t)
-                                          snprintf(v->scratch, sizeof(v->scratch),
-                                                   "%" PRId64
-                                                   ".%06" PRId64,
-                                                   f->now_us /
-                                                       1000000,
-                                                   f->now_us %
-                                                       1000000)))
-                                value(tls_version, bytes_str(f->ssl ? "TLSv1.2,TLSv1.3" : ""))
-                                    value(version, bytes_str(f->version)) value(
-                                        warning_count, truth(v->session->warning_code != 0))
+/* Tables from here on, an entry a line: to the formatter they are no statements. */
+/* clang-format off */
+value(binlog_checksum, bytes_str(f->checksum ? "CRC32" : "NONE"))
+value(binlog_format, or_else(f->binlog_format, "ROW"))
+value(binlog_row_image, or_else(f->binlog_row_image, "FULL"))
+value(binlog_row_metadata, or_else(f->binlog_row_metadata, "MINIMAL"))
+value(connection_id, number(v, v->session->id))
+value(datadir, bytes_str(f->datadir))
+value(enforce_gtid, bytes_str(f->gtid_mode ? "ON" : "OFF"))
+value(gtid_domain_id, number(v, f->gtid_domain_id))
+value(gtid_executed, bytes_str(f->gtid_executed))
+value(gtid_mode, bytes_str(f->gtid_mode ? "ON" : "OFF"))
+value(gtid_purged, bytes_str(f->gtid_purged))
+value(have_ssl, bytes_str(f->ssl ? "YES" : "DISABLED"))
+value(hostname, bytes_str(f->hostname))
+value(max_allowed_packet, number(v, ADMIN_QUERY_MAX))
+value(max_connections, number(v, f->max_connections))
+value(port, number(v, f->port))
+value(report_host, *f->report_host ? bytes_str(f->report_host) : bytes_of(NULL, 0))
+value(report_port, number(v, f->port))
+value(semi_sync_enabled, truth(f->semi_sync == ADMIN_SEMI_SYNC_ON))
+value(server_id, number(v, f->server_id))
+value(server_uuid, bytes_str(f->server_uuid))
+value(socket, bytes_str(f->socket))
+value(timestamp, bytes_of(v->scratch, (size_t)snprintf(v->scratch, sizeof(v->scratch),
+                                                       "%" PRId64 ".%06" PRId64,
+                                                       f->now_us / 1000000,
+                                                       f->now_us % 1000000)))
+value(tls_version, bytes_str(f->ssl ? "TLSv1.2,TLSv1.3" : ""))
+value(version, bytes_str(f->version))
+value(warning_count, truth(v->session->warning_code != 0))
 value(error_count, truth(v->session->warning_code && v->session->warning_level == ADMIN_ERROR))
-
-                                        value(aborted_clients, number(v, f->aborted_clients)) value(
-                                            aborted_connects,
-                                            number(v, f->aborted_connects))
-                                            value(bytes_received, number(v, f->bytes_received)) value(
-                                                bytes_sent,
-                                                number(v, f->bytes_sent))
-                                                value(connections, number(v, f->connections)) value(
-                                                    max_used_connections,
-                                                    number(v, f->max_used_connections))
-                                                    value(questions, number(v, f->questions)) value(
-                                                        semi_sync_clients,
-                                                        number(v, f->semi_sync_clients))
-                                                        value(semi_sync_yes,
-                                                              number(v, f->semi_sync_yes))
-                                                            value(semi_sync_no,
-                                                                  number(v, f->semi_sync_no))
-                                                                value(threads_connected,
-                                                                      number(v,
-                                                                             f->threads_connected))
-                                                                    value(
-                                                                        threads_running,
-                                                                        number(v,
-                                                                               f->threads_running))
-                                                                        value(uptime,
-                                                                              number(v,
-                                                                                     f->uptime_s))
-
-    /* clang-format off */
+value(aborted_clients, number(v, f->aborted_clients))
+value(aborted_connects, number(v, f->aborted_connects))
+value(bytes_received, number(v, f->bytes_received))
+value(bytes_sent, number(v, f->bytes_sent))
+value(connections, number(v, f->connections))
+value(max_used_connections, number(v, f->max_used_connections))
+value(questions, number(v, f->questions))
+value(semi_sync_clients, number(v, f->semi_sync_clients))
+value(semi_sync_yes, number(v, f->semi_sync_yes))
+value(semi_sync_no, number(v, f->semi_sync_no))
+value(threads_connected, number(v, f->threads_connected))
+value(threads_running, number(v, f->threads_running))
+value(uptime, number(v, f->uptime_s))
 value(semi_sync_no_times, number(v, f->semi_sync_no_times))
 value(semi_sync_replicas, number(v, f->semi_sync_replicas))
 value(semi_sync_status, truth(f->semi_sync_status))
 value(semi_sync_timeout, number(v, f->semi_sync_timeout_ms))
 value(semi_sync_waits, number(v, f->semi_sync_waits))
-/* clang-format on */
 #undef value
 
 static struct bytes get_gtid_binlog_pos(struct vars_view *v)
@@ -127,7 +103,6 @@ static struct bytes get_gtid_binlog_state(struct vars_view *v)
 #define FIXED(text) text, NULL
 #define FROM(name)  NULL, get_##name
 
-    /* clang-format off */
 static const struct vars_entry system_table[] = {
     {"auto_increment_increment", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
     {"auto_increment_offset", VARS_NUMBER, VARS_BOTH, VARS_ANY, SETTABLE, FIXED("1")},
