@@ -339,9 +339,9 @@ static void stream_is_stored_byte_for_byte(void **state)
     RUN_UNTIL(loop, stats().state == DUMPER_PROTECTING || stats().state == DUMPER_ASYNC);
 }
 
-static void ack_leaves_only_after_the_sync(void **state)
+/* All has come, and the disk takes its time. */
+static void stream_first_file_unsynced(void)
 {
-    (void)state;
     hold_syncs(true);
     begin_file(1000);
     start();
@@ -350,6 +350,12 @@ static void ack_leaves_only_after_the_sync(void **state)
     send_events(4, SOURCE_FLAGGED);
     RUN_UNTIL(loop, sync_waits() && stats().events >= 6);
     turns(0.05);
+}
+
+static void ack_leaves_only_after_the_sync(void **state)
+{
+    (void)state;
+    stream_first_file_unsynced();
     assert_int_equal(peer_poll(peer), 0);
     assert_int_equal(stats().acks, 0);
     hold_syncs(false);
@@ -1426,14 +1432,7 @@ static void source_whose_log_went_back_is_asked_again(void **state)
 static void end_of_the_log_protects_nothing_before_all_is_durable(void **state)
 {
     (void)state;
-    hold_syncs(true);
-    begin_file(1000);
-    start();
-    source_accept(peer, &source_80);
-    send_rotate(4);
-    send_events(4, SOURCE_FLAGGED);
-    RUN_UNTIL(loop, sync_waits());
-    turns(0.05);
+    stream_first_file_unsynced();
     assert_int_equal(stats().state, DUMPER_CATCHING_UP);
     hold_syncs(false);
     source_expect_ack(peer, FILE_1, file.bytes.len);
